@@ -1,0 +1,5 @@
+"""``python -m bloodcells``."""
+
+from bloodcells.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,216 @@
+"""``CellSet`` and the only door for data: what has passed here is trusted everywhere else."""
+
+import hashlib
+import io
+import sys
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from bloodcells.competition import COMPETITION
+from bloodcells.errors import KitError
+from bloodcells.files import replacing
+
+_PICKLE_MAGIC = b"\x80"
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an archive without members
+_EXPECTED_IMAGES = f"uint8 or float32 (N, {COMPETITION.image_size}, {COMPETITION.image_size}, 3)"
+
+
+@dataclass(frozen=True, eq=False)
+class CellSet:
+    """Labelled images that have been validated.
+
+    Attributes:
+        images: (N, S, S, 3) uint8, RGB, S = ``COMPETITION.image_size``.
+        labels: (N,) int64, indices into ``COMPETITION.classes``.
+        origin: where they come from, in words that a report can print.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    origin: str
+
+    def __len__(self) -> int:
+        """How many cells."""
+        return len(self.images)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 over shape, pixels and labels: the identity of the data in every record."""
+        digest = hashlib.sha256(repr(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
+    def take(self, indices: np.ndarray, origin: str | None = None) -> "CellSet":
+        """The cells at ``indices`` ((M,) integers), in that order."""
+        return CellSet(self.images[indices], self.labels[indices], origin or self.origin)
+
+
+def load_cells(path: Path) -> CellSet:
+    """Load and validate a labelled ``.npz`` with the keys ``images`` and ``labels``.
+
+    Images may be uint8, or float in 0..255 or 0..1 (announced and scaled); labels may be (N,) or (N, 1)
+    of any numeric type with whole values.
+
+    Raises:
+        KitError: anything else; the line names what was expected, what was found and what to do.
+    """
+    arrays = read_npz(path, ("images", "labels"))
+    return validated_cells(arrays["images"], arrays["labels"], path.name)
+
+
+def validated_cells(images: np.ndarray, labels: np.ndarray, name: str) -> CellSet:
+    """A ``CellSet`` of arrays that come from outside, by the rules of ``load_cells``; ``name`` is its origin.
+
+    Raises:
+        KitError: wrong dtype, shape, values or counts.
+    """
+    images = validated_images(images, name)
+    return CellSet(images, _validated_labels(labels, len(images), name), name)
+
+
+def load_images(path: Path) -> np.ndarray:
+    """Load and validate the images of an ``.npz``, labelled or not: (N, S, S, 3) uint8."""
+    return validated_images(read_npz(path, ("images",))["images"], path.name)
+
+
+def save_cells(path: Path, cells: CellSet) -> None:
+    """Write ``cells`` in the competition's own format (labels as (N, 1) uint8)."""
+    with replacing(path) as beside, beside.open("wb") as stream:
+        np.savez(stream, images=cells.images, labels=cells.labels.astype(np.uint8)[:, None])
+
+
+def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The arrays of ``keys``, read to the last byte so that checksums are verified here.
+
+    Raises:
+        KitError: no such file, or it is empty, truncated, damaged, not an ``.npz``, or lacks a key.
+    """
+    if not path.exists():
+        raise KitError(f"training set not found: {path}. Put {path.name} in {path.absolute().parent}.")
+    if not path.is_file():
+        raise KitError(f"{path} is not a file. Give the path of an .npz file.")
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise KitError(f"cannot read {path}: {error.strerror}. Check the permissions.") from error
+    with stream:
+        _check_start(path, stream.read(64))
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        return _read_members(path, stream, size, keys)
+
+
+def _read_members(path: Path, stream: BinaryIO, size: int, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    try:
+        with np.load(stream, allow_pickle=False) as archive:
+            missing = [key for key in keys if key not in archive.files]
+            if missing:
+                raise KitError(
+                    f"{path} lacks {' and '.join(missing)}: expected the keys {', '.join(keys)}, "
+                    f"got {', '.join(archive.files) or 'none'}. Rename the arrays."
+                )
+            return {key: _read_member(archive, key, path) for key in keys}
+    except KitError:
+        raise
+    except zipfile.BadZipFile as error:
+        raise KitError(f"{path} is not a complete .npz (truncated?), size {size}. Download it again.") from error
+    except Exception as error:  # a damaged directory makes zipfile and NumPy raise nearly anything
+        raise KitError(f"{path} is damaged ({_first_line(error)}), size {size}. Download it again.") from error
+
+
+def _check_start(path: Path, head: bytes) -> None:
+    """Refuse by the first bytes what is no zip archive, before any loader sees it."""
+    if not head:
+        raise KitError(f"{path} is empty (0 bytes). Download it again.")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"<"):
+        start = text[: len(text.replace(b">", b" ").split()[0])].decode("ascii", "replace")
+        raise KitError(f"{path} starts with {start!r}: this is a web page, not an .npz. Download it again, logged in.")
+    if head.startswith(_PICKLE_MAGIC):
+        raise KitError(f"{path} is a pickle; refused for safety. Save the arrays with numpy.savez.")
+    if not head.startswith(_ZIP_MAGICS):
+        raise KitError(f"{path} is not an .npz: expected a zip archive, got bytes {head[:4]!r}. Download it again.")
+
+
+def _read_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
+    try:
+        return np.asarray(archive[key])
+    except zipfile.BadZipFile as error:
+        raise KitError(f"{path}: checksum error in member {key}.npy. Download it again.") from error
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            reason = _first_line(error)
+            raise KitError(f"{path}: member {key}.npy cannot be read ({reason}). Download it again.") from error
+        expected = _EXPECTED_IMAGES if "images" in key else "integers (N,)"
+        raise KitError(f"{path}: {key} has dtype object; expected {expected}. Save it as a plain array.") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def validated_images(images: np.ndarray, name: str) -> np.ndarray:
+    """``images`` as (N, S, S, 3) uint8, or a refusal.
+
+    Floats with a maximum of at most 1 are taken as 0..1 and scaled, which is said on standard error.
+
+    Raises:
+        KitError: wrong dtype, shape or values.
+    """
+    size = COMPETITION.image_size
+    expected = _EXPECTED_IMAGES
+    if images.ndim > 0 and len(images) == 0:
+        raise KitError(f"{name}: 0 images. Give a file that holds some.")
+    if images.dtype.kind not in "uif":
+        raise KitError(f"{name}: images has dtype {images.dtype}; expected {expected}. Save it as a plain array.")
+    if images.ndim == 4 and images.shape[1] == 3 and images.shape[2:] == (size, size):
+        raise KitError(f"{name}: channels first? got {images.shape}; expected {expected}. Transpose with (0, 2, 3, 1).")
+    if images.ndim == 3 and images.shape[1:] == (size, size):
+        raise KitError(f"{name}: expected 3 channels, got grayscale {images.shape}. Repeat the channel three times.")
+    if images.ndim == 4 and images.shape[1:3] == (size, size) and images.shape[3] != 3:
+        raise KitError(f"{name}: expected 3 channels, got {images.shape[3]} {images.shape}. Keep the RGB channels.")
+    if images.shape[1:] != COMPETITION.image_shape:
+        raise KitError(f"{name}: images has shape {images.shape}; expected {expected}. Resize the images.")
+    if images.dtype == np.uint8:
+        return images
+    wrong = ~((images >= 0) & (images <= 255)).all(axis=(1, 2, 3))
+    if wrong.any():
+        raise KitError(
+            f"{name}: {wrong.sum()} images have values outside 0..255 or NaN, first at index {wrong.argmax()}. "
+            "Repair or remove them."
+        )
+    if images.dtype.kind == "f" and images.max() <= 1:
+        print(f"{name}: float images in 0..1 are scaled to 0..255", file=sys.stderr)
+        images = images * 255
+    return np.rint(images).astype(np.uint8)
+
+
+def _validated_labels(labels: np.ndarray, n_images: int, name: str) -> np.ndarray:
+    """``labels`` as (N,) int64 that use every class at least twice, or a refusal."""
+    last = len(COMPETITION.classes) - 1
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise KitError(f"{name}: labels has shape {labels.shape}; expected (N,) or (N, 1). Decode one-hot by argmax.")
+    if len(labels) != n_images:
+        raise KitError(f"{name}: {n_images} images but {len(labels)} labels. Give one label per image.")
+    found = np.unique(labels)
+    whole = labels.dtype.kind in "uib" or (labels.dtype.kind == "f" and bool((found == np.floor(found)).all()))
+    if not whole or found[0] < 0 or found[-1] > last:
+        values = ", ".join(str(value) for value in found[:12].tolist())
+        raise KitError(f"{name}: expected whole labels 0..{last}, got the values {values}. Map the classes to them.")
+    labels = labels.astype(np.int64)
+    counts = np.bincount(labels, minlength=last + 1)
+    scarce = int(counts.argmin())
+    if counts[scarce] < 2:
+        raise KitError(
+            f"{name}: class {scarce} ({COMPETITION.classes[scarce]}) has {counts[scarce]} images; "
+            "expected at least 2, one to train and one to validate. Add some."
+        )
+    return labels

@@ -1,0 +1,35 @@
+"""Clusters of copies: connected components of the confirmed pairs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+ALONE = -1
+
+
+def first_occurrence(keys: Sequence[bytes]) -> np.ndarray:
+    """(N,) int64: for each key, the index of the first equal one (its own if there is none before it)."""
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(key, index) for index, key in enumerate(keys)], np.int64)
+
+
+def cluster_ids(n_images: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Number the connected components of two and more images by their lowest index, from 0.
+
+    Args:
+        n_images: images, paired or not.
+        first, second: (M,) integers, the ends of the pairs.
+
+    Returns:
+        (n_images,) int64, ``ALONE`` for an image in no pair. The order of the pairs does not matter, and a chain
+        a~b~c is one cluster even where a and c are no pair.
+    """
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(n_images, n_images))
+    _, component = connected_components(graph, directed=False)
+    _, lowest, inverse, size = np.unique(component, return_index=True, return_inverse=True, return_counts=True)
+    shared = size > 1
+    number = np.full(len(size), ALONE, np.int64)
+    number[np.flatnonzero(shared)[np.argsort(lowest[shared])]] = np.arange(shared.sum())
+    return number[inverse]

@@ -1,0 +1,134 @@
+"""The examination itself: copies first, then junk among what is left, then one reason per image."""
+
+import time
+
+import numpy as np
+
+from bloodcells.cells import CellSet
+from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence
+from bloodcells.cleaning.confirmation import Comparison
+from bloodcells.cleaning.hashing import VIEWS, exact_keys, low_cosines, phash, view_hashes
+from bloodcells.cleaning.junk import appearance, junk_scores
+from bloodcells.cleaning.neighbours import near_pairs
+from bloodcells.cleaning.registration import SCALES, registered
+from bloodcells.cleaning.settings import CleaningSettings
+from bloodcells.cleaning.table import CleaningTable, hex_column
+from bloodcells.errors import KitError
+
+_DEFAULTS = CleaningSettings()
+
+
+def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS) -> CleaningTable:
+    """Decide for every image whether to learn from it.
+
+    Copies are found by perceptual hash and confirmed on pixels. Of a cluster of copies the image of the lowest index
+    that is no junk stays. Running it again on the kept images removes none.
+
+    Args:
+        cells: N labelled images.
+        settings: thresholds.
+
+    Raises:
+        KitError: more than ``settings.max_removed_share`` of the images would go.
+    """
+    started = time.perf_counter()
+    everyone = np.arange(len(cells))
+    original = first_occurrence(exact_keys(cells.images))
+    distinct, row = np.unique(original, return_inverse=True)
+    images = cells.images[distinct]
+    hashes = phash(images)
+    first, second = confirmed_pairs(images, settings)
+    copies = everyone[original != everyone]
+    clusters = cluster_ids(
+        len(cells), np.concatenate([distinct[first], original[copies]]), np.concatenate([distinct[second], copies])
+    )
+    labels_worn = _labels_in_cluster(cells.labels, clusters)
+    usual = labels_worn <= (1 if settings.label_conflicts == "drop" else settings.max_labels)
+    scores, evidence, no_cell = (
+        column[row]
+        for column in junk_scores(appearance(images), clusters[distinct], usual[distinct], settings.junk_threshold)
+    )
+    groups = np.where(clusters == ALONE, clusters.max(initial=ALONE) + 1 + everyone, clusters)
+    junk = _everywhere(no_cell, groups) | (labels_worn > settings.max_labels)
+    stays = _lowest(groups, ~no_cell) == everyone
+    exact = original != everyone
+    table = CleaningTable(
+        label=cells.labels,
+        phash=hex_column(hashes[row]),
+        cluster=clusters,
+        junk_score=scores,
+        evidence=evidence,
+        exact_duplicate=exact,
+        near_duplicate=~stays & ~exact & ~junk,
+        junk=junk,
+        label_conflict=labels_worn > 1,
+        suspected_label=np.zeros(len(cells), bool),
+        reason=_reasons(junk, labels_worn > 1, stays, exact, settings),
+        seconds=time.perf_counter() - started,
+    )
+    _refuse_to_empty(table, settings)
+    return table
+
+
+def confirmed_pairs(images: np.ndarray, settings: CleaningSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of (M, S, S, 3) uint8 images that are one picture, enough of them to connect every cluster.
+
+    Returns:
+        two (P,) int64 index arrays.
+    """
+    patches = registered(images)
+    views = VIEWS if settings.orientations else 1
+    hashes = np.stack([view_hashes(low_cosines(patches[:, scale])) for scale in range(len(SCALES))], axis=1)
+    probes = hashes[:, :, :views].reshape(len(images), -1)
+    comparison = Comparison(patches)
+    links = np.empty((2, 0), np.int64)
+    for first, second, probe in near_pairs(hashes[:, 0, 0], probes, settings.max_distance):
+        clusters = cluster_ids(len(images), *links)
+        open_ = (first < second) | (probe >= views)  # at full width a pair is met from both sides
+        open_ &= (clusters[first] != clusters[second]) | (clusters[first] == ALONE)
+        first, second, probe = first[open_], second[open_], probe[open_]
+        alike = comparison.similarities(first, second, probe // views * VIEWS + probe % views)
+        links = np.append(links, np.stack([first, second])[:, alike >= settings.min_similarity], axis=1)
+    return links[0], links[1]
+
+
+def _labels_in_cluster(labels: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """(N,) int64: how many different labels the copies of each image carry, 1 for an image alone."""
+    pairs = np.unique(np.stack([clusters, labels], axis=1)[clusters != ALONE], axis=0)
+    worn = np.bincount(pairs[:, 0], minlength=clusters.max(initial=ALONE) + 1)
+    return np.where(clusters == ALONE, 1, worn[clusters] if len(worn) else 1)
+
+
+def _everywhere(flags: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """(N,) bool: whether the flag is set for every image of one's group."""
+    clear = np.bincount(groups, weights=~flags)
+    return clear[groups] == 0
+
+
+def _lowest(groups: np.ndarray, eligible: np.ndarray) -> np.ndarray:
+    """(N,) int64: the lowest eligible index of one's group, N where there is none."""
+    lowest = np.full(groups.max(initial=-1) + 1, len(groups))
+    np.minimum.at(lowest, groups[eligible], np.flatnonzero(eligible))
+    return lowest[groups]
+
+
+def _reasons(
+    junk: np.ndarray, conflict: np.ndarray, stays: np.ndarray, exact: np.ndarray, settings: CleaningSettings
+) -> np.ndarray:
+    dropped = conflict if settings.label_conflicts == "drop" else np.zeros_like(conflict)
+    untouched = stays | (conflict & ~dropped)
+    return np.select(
+        [junk, dropped, untouched, exact], ["junk", "label_conflict", "", "exact_duplicate"], "near_duplicate"
+    )
+
+
+def _refuse_to_empty(table: CleaningTable, settings: CleaningSettings) -> None:
+    removed = len(table) - len(table.kept)
+    share = removed / max(len(table), 1)
+    if share > settings.max_removed_share and not settings.allow_any_removal:
+        counts = table.counts()
+        raise KitError(
+            f"cleaning would remove {removed} of {len(table)} images ({share:.0%}; {counts['exact_duplicates']} exact "
+            f"and {counts['near_duplicates']} near duplicates, {counts['junk']} junk, {counts['label_conflicts']} label "
+            f"conflicts): expected at most {settings.max_removed_share:.0%}. Look at the file, or confirm with --yes."
+        )

@@ -1,0 +1,169 @@
+"""How little an image looks like the others: a score that needs neither copies nor labels.
+
+Three kinds of evidence. A **flat** image shows nothing, whatever the others look like. The rest is measured against
+the set itself:
+
+* **colour**: how far the pixels lie, on average, from the colours that the set holds in common. Stained smears use
+  a small corner of the colour cube; photographs, cartoons and screenshots leave it.
+* **structure**: the robust Mahalanobis distance of contrast, sharpness at four scales and brightness from the centre
+  outwards. It finds what has the right colours and no cell: empty fields, shuffled or blurred pixels.
+
+What is usual is said by a *population* of images that is trimmed until none of its members is junk by the
+population's own measure, so that a second run over what was kept finds nothing new.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+_LEVELS = 16  # steps per colour channel: 4,096 colours of 16 grey levels' width
+_PRESENT = 5  # pixels from which an image holds a colour
+_COMMON_SHARE = 0.01  # share of images from which a colour is common: a second stain of 2 % stays in
+_COMMON_COUNT = 3  # and the fewest images, lest two pictures of junk vouch for each other
+_COLOUR_LIMIT = 0.45  # steps: the oddest of 11,951 real cells has 0.17, a cartoon in skin colours 0.68
+_STRUCTURE_LIMIT = 7.0  # standard deviations: the oddest real cell has 5.7, an empty field 14
+_FLAT_LIMIT = 4.0  # grey levels of standard deviation: an empty field has 2, the palest real cell 19
+_RIDGE = 0.05  # added to the variances: sharpness at neighbouring scales is nearly collinear
+_FEWEST = 30  # images below which a set cannot say what is usual
+_CHUNK = 256
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
+EVIDENCE = ("flat", "colour", "structure")
+
+
+@dataclass(frozen=True, eq=False)
+class Appearance:
+    """What the score looks at.
+
+    Attributes:
+        colours: (N, 4096) uint16, pixels per colour.
+        structure: (N, F) float64, contrast, sharpness and brightness profile.
+        contrast: (N,) float64, standard deviation of the grey levels.
+        n_pixels: pixels of an image.
+    """
+
+    colours: np.ndarray
+    structure: np.ndarray
+    contrast: np.ndarray
+    n_pixels: int
+
+    def __len__(self) -> int:
+        return len(self.colours)
+
+
+def appearance(images: np.ndarray) -> Appearance:
+    """Measure (N, S, S, 3) uint8 images."""
+    chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+    structure = np.concatenate([_structure(chunk) for chunk in chunks])
+    return Appearance(
+        np.concatenate([_colour_counts(chunk) for chunk in chunks]),
+        structure,
+        np.expm1(structure[:, 0]),
+        images.shape[1] * images.shape[2],
+    )
+
+
+def junk_scores(
+    looks: Appearance, clusters: np.ndarray, usual: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Score every image against those that are no junk themselves.
+
+    The population is one image of every cluster: the first that is not junk. Images leave it, round after round, for
+    as long as one of its members is junk by its own measure; none comes back.
+
+    Args:
+        looks: of all M images.
+        clusters: (M,) int64, cluster of copies of each image, -1 for an image alone.
+        usual: (M,) bool, images that may say what is usual.
+        threshold: score from which an image is junk.
+
+    Returns:
+        scores (M,) float64, 0 for a typical cell; (M,) str, the strongest evidence; (M,) bool, whether it is junk.
+        Where fewer than 30 images are left to say what is usual, only flat images score.
+    """
+    groups = np.where(clusters < 0, clusters.max(initial=-1) + 1 + np.arange(len(clusters)), clusters)
+    worst = np.zeros(len(looks))
+    junk = np.zeros(len(looks), bool)
+    while True:
+        eligible = np.flatnonzero(usual & ~junk)
+        population = eligible[np.unique(groups[eligible], return_index=True)[1]]
+        parts = _evidence_scores(looks, population)
+        scores = np.maximum(parts[0], np.hypot(*parts[1:]))
+        newly = (scores >= threshold) & ~junk
+        worst[newly] = scores[newly]
+        junk |= newly
+        if not newly[eligible].any():
+            strongest = np.where(parts[0] >= threshold, 0, 1 + parts[1:].argmax(axis=0))
+            return np.maximum(worst, scores), np.array(EVIDENCE)[strongest], junk
+
+
+def _evidence_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
+    """(3, M) float64, one row per kind of ``EVIDENCE``."""
+    flat = _FLAT_LIMIT / np.maximum(looks.contrast, 0.1 * _FLAT_LIMIT)
+    if len(population) < _FEWEST:
+        return np.stack([flat, np.zeros_like(flat), np.zeros_like(flat)])
+    return np.stack([flat, _colour_scores(looks, population), _structure_scores(looks, population)])
+
+
+def _colour_counts(images: np.ndarray) -> np.ndarray:
+    step = images // (256 // _LEVELS)
+    colour = (step[..., 0].astype(np.int64) * _LEVELS + step[..., 1]) * _LEVELS + step[..., 2]
+    return np.stack([np.bincount(one.ravel(), minlength=_LEVELS**3) for one in colour]).astype(np.uint16)
+
+
+def _colour_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
+    """Mean distance of the pixels from the nearest common colour, in units of the limit."""
+    holders = (looks.colours[population] >= _PRESENT).sum(axis=0)
+    common = holders >= max(_COMMON_COUNT, _COMMON_SHARE * len(population))
+    if not common.any():
+        return np.zeros(len(looks))
+    distance = distance_transform_edt(~common.reshape((_LEVELS,) * 3)).ravel()
+    return looks.colours @ distance / looks.n_pixels / _COLOUR_LIMIT
+
+
+def _structure(images: np.ndarray) -> np.ndarray:
+    grey = images @ _GREY
+    size = grey.shape[1]
+    across, down = np.abs(np.diff(grey, axis=2)), np.abs(np.diff(grey, axis=1))
+    columns = [np.log1p(grey.std(axis=(1, 2))), (across < 4).mean(axis=(1, 2)), np.log1p(across.std(axis=(1, 2)))]
+    columns.append(np.log1p(across.mean(axis=(1, 2)) + down.mean(axis=(1, 2))))
+    coarse = grey
+    while coarse.shape[1] % 2 == 0 and coarse.shape[1] > size // 8:
+        half = coarse.shape[1] // 2
+        coarse = coarse.reshape(len(coarse), half, 2, half, 2).mean(axis=(2, 4))
+        steps = [np.abs(np.diff(coarse, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2)]
+        columns.append(np.log1p(steps[0] + steps[1]))
+    rings = _rings(size)
+    profile = [grey[:, ring].mean(axis=1) for ring in rings]
+    columns += [profile[0] - profile[3], profile[1] - profile[4], profile[4]]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _rings(size: int) -> list[np.ndarray]:
+    """Five masks (size, size) from the centre outwards."""
+    offset = np.arange(size) - (size - 1) / 2
+    radius = np.hypot(offset[:, None], offset) / size
+    edges = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 1)
+    return [(radius >= low) & (radius < high) for low, high in zip(edges, edges[1:], strict=False)]
+
+
+def _structure_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
+    """Root mean square Mahalanobis distance, in units of the limit."""
+    usual = looks.structure[population]
+    quartiles = np.quantile(usual, (0.25, 0.5, 0.75), axis=0)
+    spread = np.maximum((quartiles[2] - quartiles[0]) / 1.349, 1e-3)
+    scaled = (looks.structure - quartiles[1]) / spread
+    core = scaled[population]
+    for _ in range(4):  # the inner nine tenths say what is usual
+        mean = core.mean(axis=0)
+        precision = np.linalg.inv(np.cov(core.T) + _RIDGE * np.eye(core.shape[1]))
+        distance = _squared_distance(scaled[population], mean, precision)
+        core = scaled[population][distance <= np.quantile(distance, 0.9)]
+    return np.sqrt(_squared_distance(scaled, mean, precision) / scaled.shape[1]) / _STRUCTURE_LIMIT
+
+
+def _squared_distance(points: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    offset = points - mean
+    return np.einsum("ij,jk,ik->i", offset, precision, offset)

@@ -1,0 +1,104 @@
+"""The result of the cleaning: one row per image, whatever was decided about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bloodcells.cleaning.clusters import ALONE
+from bloodcells.cleaning.hashing import as_hex
+from bloodcells.files import write_csv, write_json
+
+KEEP, DROP = "keep", "drop"
+REASONS = ("junk", "label_conflict", "exact_duplicate", "near_duplicate")
+COLUMNS = ("index", "label", "phash", "cluster", "junk_score", "decision", "reason")
+
+
+@dataclass(frozen=True, eq=False)
+class CleaningTable:
+    """A decision per image; every column has the length and the order of the cells examined.
+
+    An image may show several defects (``exact_duplicate``, ``near_duplicate``, ``junk``, ``label_conflict``);
+    ``reason`` is the one for which it is dropped, the first of ``REASONS`` that applies.
+
+    Attributes:
+        label: (N,) int64, as given.
+        phash: (N,) str, 16 hexadecimal digits.
+        cluster: (N,) int64, number of the cluster of copies, -1 for an image alone.
+        junk_score: (N,) float64, 0 for a typical cell, from the threshold on junk.
+        evidence: (N,) str, what the junk score rests on most.
+        exact_duplicate: (N,) bool, byte-identical to an image before it.
+        near_duplicate: (N,) bool, not that, but the same picture as an image before it.
+        junk: (N,) bool, no cell.
+        label_conflict: (N,) bool, in a cluster of one picture with several labels.
+        suspected_label: (N,) bool, given another label by confident predictions; never a reason to drop.
+        reason: (N,) str, one of ``REASONS``, or empty for an image that is kept.
+        seconds: what the examination took.
+    """
+
+    label: np.ndarray
+    phash: np.ndarray
+    cluster: np.ndarray
+    junk_score: np.ndarray
+    evidence: np.ndarray
+    exact_duplicate: np.ndarray
+    near_duplicate: np.ndarray
+    junk: np.ndarray
+    label_conflict: np.ndarray
+    suspected_label: np.ndarray
+    reason: np.ndarray
+    seconds: float
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @cached_property
+    def decision(self) -> np.ndarray:
+        """(N,) str, ``keep`` or ``drop``."""
+        return np.where(self.reason == "", KEEP, DROP)
+
+    @cached_property
+    def kept(self) -> np.ndarray:
+        """Sorted int64 indices of the images that are kept."""
+        return np.flatnonzero(self.reason == "")
+
+    def counts(self) -> dict[str, Any]:
+        """What ``cleaning.json`` says: ``images`` = ``kept`` + the images dropped for each reason."""
+        dropped = {reason: int((self.reason == reason).sum()) for reason in REASONS}
+        return {
+            "images": len(self),
+            "kept": len(self.kept),
+            "exact_duplicates": dropped["exact_duplicate"],
+            "near_duplicates": dropped["near_duplicate"],
+            "junk": dropped["junk"],
+            "label_conflicts": dropped["label_conflict"],
+            "suspected_labels": int(self.suspected_label.sum()),
+            "seconds": round(self.seconds, 3),
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write ``cleaning.csv`` (one row per image) and ``cleaning.json`` (the counts) into ``folder``."""
+        write_csv(folder / "cleaning.csv", (*COLUMNS, "evidence", "suspected_label"), self._rows())
+        write_json(folder / "cleaning.json", self.counts())
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for index in range(len(self)):
+            yield {
+                "index": index,
+                "label": self.label[index],
+                "phash": self.phash[index],
+                "cluster": "" if self.cluster[index] == ALONE else self.cluster[index],
+                "junk_score": f"{self.junk_score[index]:.4f}",
+                "decision": self.decision[index],
+                "reason": self.reason[index],
+                "evidence": self.evidence[index],
+                "suspected_label": int(self.suspected_label[index]),
+            }
+
+
+def hex_column(hashes: np.ndarray) -> np.ndarray:
+    """(N,) uint64 as a column of 16 hexadecimal digits each."""
+    return np.array(as_hex(hashes), dtype="<U16")

@@ -1,0 +1,163 @@
+"""From a training run to the zip that is uploaded."""
+
+import json
+import tempfile
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repro_zipfile import ReproducibleZipFile
+
+from bloodcells.codabench.archive import check_archive, extract
+from bloodcells.codabench.golden import golden_images
+from bloodcells.codabench.isolation import Limits
+from bloodcells.codabench.modelfiles import check_weights
+from bloodcells.codabench.rehearsal import rehearse
+from bloodcells.competition import COMPETITION
+from bloodcells.errors import KitError
+from bloodcells.files import read_json, replacing, sha256_of
+
+WEIGHTS = "weights.weights.h5"
+BATCH_SIZE = 64
+_PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class PackageSummary:
+    """A packed submission.
+
+    Attributes:
+        path: the zip.
+        bytes: its size.
+        sha256: of the file; equal for equal content.
+        members: the names in it.
+        projected_seconds: what a prediction run over the competition's hidden set would take on this machine.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    members: tuple[str, ...]
+    projected_seconds: float
+
+
+def package(run: Path, out: Path, submission: Path, tta_level: int, force: bool = False) -> PackageSummary:
+    """Write the submission zip of a training run: flat, and byte for byte the same for the same run.
+
+    The zip is put in its place only after its ``Model``, unpacked into an isolated process, has returned the
+    probabilities of the trained network and has passed the checks on ``predict``.
+
+    Args:
+        run: run folder with ``config.json`` and the weights.
+        out: the zip to write.
+        submission: folder that holds ``model.py``.
+        tta_level: 0 none, 1 the four rotations, 2 the eight dihedral views.
+        force: replace ``out`` if it exists.
+
+    Raises:
+        KitError: ``out`` exists, a file is missing, the weights are truncated, not finite, with an optimizer,
+            too large or of another network, or a check did not hold.
+    """
+    if out.exists() and not force:
+        raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
+    if tta_level not in (0, 1, 2):
+        raise KitError(f"unknown TTA level: expected 0, 1 or 2, got {tta_level}. Choose one with --tta.")
+    files = {
+        "model.py": submission / "model.py",
+        "network.py": _PACKAGE / "network.py",
+        "inference.py": _PACKAGE / "inference.py",
+        WEIGHTS: run / WEIGHTS,
+    }
+    _refuse_missing(files, run)
+    _check_run_weights(files[WEIGHTS])
+    settings = _settings(run, tta_level)
+    settings["golden"] = _golden_outputs(run, settings)
+    with replacing(out) as beside:
+        _write_zip(beside, files, settings)
+        members = check_archive(beside, name=out.name)
+        projected = _rehearsed_seconds(beside)
+    return PackageSummary(
+        out, out.stat().st_size, sha256_of(out), tuple(member.filename for member in members), projected
+    )
+
+
+def _refuse_missing(files: dict[str, Path], run: Path) -> None:
+    missing = [str(path) for path in files.values() if not path.is_file()]
+    if missing:
+        raise KitError(
+            f"cannot package {run}: model.py opens {', '.join(files)} and submission.json, "
+            f"but {', '.join(missing)} is missing. Finish the training run, or give another one with --run."
+        )
+
+
+def _check_run_weights(path: Path) -> None:
+    slots = check_weights(path)
+    if slots:
+        raise KitError(
+            f"{path.name} carries {slots:,} bytes of optimizer slots of its {path.stat().st_size:,}: expected weights "
+            "alone. Save them from a network that was not compiled."
+        )
+
+
+def _settings(run: Path, tta_level: int) -> dict[str, Any]:
+    """What ``model.py`` reads: everything that is not weights or code."""
+    config = read_json(run / "config.json")
+    return {
+        "image_size": COMPETITION.image_size,
+        "working_size": config["working_size"],
+        "dropout": config["dropout"],
+        "classes": COMPETITION.classes,
+        "tta_level": tta_level,
+        "batch_size": BATCH_SIZE,
+        "weights": WEIGHTS,
+        "weights_sha256": sha256_of(run / WEIGHTS),
+    }
+
+
+def _golden_outputs(run: Path, settings: dict[str, Any]) -> list[list[float]]:
+    """Probabilities of the trained network for the golden images, before anything is packed."""
+    from bloodcells.inference import predict_probabilities  # these import Keras, which takes seconds
+    from bloodcells.network import build_network
+
+    classes = len(settings["classes"])
+    network = build_network(settings["image_size"], settings["working_size"], classes, settings["dropout"])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that it leaves at random
+            network.load_weights(run / WEIGHTS)
+    except (ValueError, UserWarning) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise KitError(
+            f"{run / WEIGHTS} does not fit the network of its config.json: {reason}. Train again."
+        ) from error
+    images = golden_images(settings["image_size"])
+    probabilities = predict_probabilities(network, images, settings["tta_level"], settings["batch_size"])
+    # Six digits are finer than the tolerance, and keep the file equal where the last bits of a sum are not.
+    return [[round(float(value), 6) for value in row] for row in probabilities]
+
+
+def _write_zip(path: Path, files: dict[str, Path], settings: dict[str, Any]) -> None:
+    # Stored, not deflated: weights hardly shrink, and deflated bytes differ between versions of zlib.
+    with ReproducibleZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, file in files.items():
+            archive.write(file, name)
+        archive.writestr("submission.json", json.dumps(settings, indent=1, allow_nan=False) + "\n")
+
+
+def _rehearsed_seconds(path: Path) -> float:
+    """Unpack the zip, run the checks in an isolated process, and refuse what did not hold.
+
+    Returns:
+        The projected seconds for the hidden set.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        extract(path, work / "submission")
+        limits = Limits(COMPETITION.time_limit, COMPETITION.memory_limit)
+        rehearsal = rehearse(work / "submission", golden_images(COMPETITION.image_size), work, limits)
+    problems = [*rehearsal.remarks, *rehearsal.time_remarks(COMPETITION.time_limit)]
+    if rehearsal.golden_problem() or problems:
+        raise KitError(f"not packaged: {rehearsal.golden_problem() or problems[0]}")
+    return rehearsal.projected_seconds()

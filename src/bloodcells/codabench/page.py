@@ -1,0 +1,132 @@
+"""The page a participant sees. It travels in the scoring program: standard library only, nothing of the kit."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+_STYLE = """
+:root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --soft: #5c6470; --line: #d9dde3;
+  --good: 37, 99, 175; --bad: 190, 60, 45; }
+@media (prefers-color-scheme: dark) { :root { --paper: #15171a; --ink: #e6e8eb; --soft: #9aa3ae; --line: #363b42;
+  --good: 90, 150, 230; --bad: 225, 100, 80; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.2rem 1rem 3rem; max-width: 52rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.15rem; margin: 0 0 .8rem; } h2 { font-size: 1rem; margin: 2rem 0 .5rem; }
+p { margin: .3rem 0; } .soft { color: var(--soft); font-size: .875rem; }
+.score { font-size: 3rem; line-height: 1.1; font-weight: 650; font-variant-numeric: tabular-nums; }
+.failed { color: rgb(var(--bad)); font-weight: 600; overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .8rem; margin: 1.2rem 0 0; }
+dt { color: var(--soft); font-size: .8rem; } dd { margin: 0; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; width: 100%; }
+th, td { padding: .3rem .45rem; text-align: right; border-bottom: 1px solid var(--line); }
+th { font-weight: 600; } th:first-child { text-align: left; }
+thead th { color: var(--soft); font-weight: 400; }
+.bar { display: block; height: .55rem; border-radius: 2px; background: rgb(var(--good)); min-width: 1px; }
+td.wide { width: 34%; }
+.matrix td, .matrix thead th:not(:first-child) { text-align: center; min-width: 2.5rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; border: 1px solid var(--line);
+  padding: .7rem; border-radius: 4px; }
+"""
+
+
+def result_page(
+    title: str,
+    classes: Sequence[str],
+    metric: str,
+    scores: Mapping[str, float],
+    confusion: Sequence[Sequence[int]],
+    run: Mapping[str, float],
+) -> str:
+    """A scored submission as one HTML page without anything outside it.
+
+    Args:
+        title: of the competition.
+        classes: C names.
+        metric: the key of ``scores`` that ranks, 0..1.
+        scores: the leaderboard's values.
+        confusion: C rows of C counts; row the true class, column the predicted one.
+        run: ``duration`` and ``load_seconds`` in seconds, ``peak_memory`` in bytes.
+    """
+    images = sum(map(sum, confusion))
+    others = {name: f"{value:.4f}" for name, value in scores.items() if name not in (metric, "duration")}
+    facts = {
+        **others,
+        "images": f"{images:,}",
+        "predict": f"{run['duration']:.1f} s",
+        "load": f"{run['load_seconds']:.1f} s",
+        "peak memory": f"{run['peak_memory'] / 1e9:.2f} GB",
+    }
+    return _page(
+        title,
+        f'<p class="soft">{escape(_words(metric))}</p><p class="score">{scores[metric]:.4f}</p>{_facts(facts)}'
+        f"<h2>Classes</h2>{_class_table(classes, confusion)}"
+        f"<h2>Confusion matrix</h2>{_matrix(classes, confusion)}"
+        '<p class="soft">Rows are the true classes, columns the predicted ones, by number.</p>',
+    )
+
+
+def failure_page(title: str, reason: str, logs: Mapping[str, str]) -> str:
+    """A failed submission: the reason in one line, and the end of its output by stream name."""
+    blocks = "".join(
+        f"<h2>{escape(name)}</h2><pre>{escape(text.strip()) or 'empty'}</pre>" for name, text in logs.items()
+    )
+    return _page(title, f'<p class="failed">{escape(reason)}</p>{blocks}')
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<body><h1>{escape(title)}</h1>{body}</body></html>\n"
+    )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    items = "".join(f"<div><dt>{escape(_words(name))}</dt><dd>{value}</dd></div>" for name, value in facts.items())
+    return f"<dl>{items}</dl>"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _class_table(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
+    rows = []
+    for index, name in enumerate(classes):
+        right, true = confusion[index][index], sum(confusion[index])
+        predicted = sum(row[index] for row in confusion)
+        recall = f"{right / true:.3f}" if true else "no images"
+        precision = f"{right / predicted:.3f}" if predicted else "never"
+        bar = f'<span class="bar" style="width:{100 * right / true:.1f}%"></span>' if true else ""
+        rows.append(
+            f"<tr><th>{index} {escape(name)}</th><td>{true:,}</td><td>{precision}</td><td>{recall}</td>"
+            f'<td class="wide">{bar}</td></tr>'
+        )
+    head = "<th>class</th><th>images</th><th>precision</th><th>recall</th><th></th>"
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _matrix(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
+    head = "".join(f"<th>{index}</th>" for index in range(len(classes)))
+    rows = "".join(
+        f"<tr><th>{index} {escape(name)}</th>{_matrix_cells(index, confusion[index])}</tr>"
+        for index, name in enumerate(classes)
+    )
+    return (
+        f'<div class="scroll"><table class="matrix"><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _matrix_cells(true: int, row: Sequence[int]) -> str:
+    """Cells shaded by their share of the row: the diagonal in one colour, confusions in another."""
+    total = max(sum(row), 1)
+    cells = []
+    for predicted, count in enumerate(row):
+        colour = "good" if predicted == true else "bad"
+        # At most 0.6, so that the number stays readable in both colour schemes.
+        shade = f' style="background:rgba(var(--{colour}),{0.6 * count / total:.3f})"' if count else ""
+        cells.append(f"<td{shade}>{count or ''}</td>")
+    return "".join(cells)

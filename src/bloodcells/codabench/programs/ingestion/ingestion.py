@@ -1,0 +1,127 @@
+"""Codabench ingestion program: creates the submission's Model, asks it for labels, writes them down.
+
+    python3 ingestion.py INPUT_DATA OUTPUT PROGRAM SUBMISSION
+
+INPUT_DATA holds ``images.npy``, (N, S, S, 3) uint8. OUTPUT gets ``predictions.csv`` (a header line ``label``,
+then one integer per line) and ``metadata.json`` (seconds of ``predict``, seconds to load, peak memory in bytes).
+A failure ends with one line on standard error, ``FAILED <step>: <reason>``, and exit code 1. Python 3.9 or later.
+"""
+
+import json
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Refusal(Exception):
+    """What the submission did wrong, in one line."""
+
+
+def main() -> None:
+    """Run the four steps: import, create, predict, write."""
+    input_data, output, program, submission = (Path(argument) for argument in sys.argv[1:5])
+    classes = len(json.loads((program / "competition.json").read_text("utf-8"))["classes"])
+    images = np.load(input_data / "images.npy")
+
+    started = time.monotonic()
+    with step("importing model.py"):
+        model_class = import_model(submission)
+    with step("creating Model()"):
+        model = model_class()
+    loaded = time.monotonic()
+    with step("predict"):
+        labels = checked_labels(model.predict(images), len(images), classes)
+    finished = time.monotonic()
+
+    lines = ["label", *(str(label) for label in labels.tolist())]
+    (output / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    metadata = {"duration": finished - loaded, "load_seconds": loaded - started, "peak_memory": peak_memory()}
+    (output / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+    print(f"{len(images)} labels in {finished - loaded:.1f} s, loaded in {loaded - started:.1f} s")
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Turn anything that the submission raises, ``sys.exit`` included, into the one line and exit code 1."""
+    try:
+        yield
+    except Refusal as error:
+        fail(name, str(error))
+    except SystemExit as error:
+        fail(name, f"expected it to return, but it called sys.exit({error.code!r}). Remove that call.")
+    except BaseException as error:
+        traceback.print_exc()
+        text = " ".join(str(error).split()) or "no message"
+        fail(name, f"{type(error).__name__}: {text[:400]}{advice(error)}")
+
+
+def advice(error: BaseException) -> str:
+    """What to do about an exception, where that is known."""
+    if isinstance(error, ModuleNotFoundError):
+        return ". Only the zip's own files and the worker's packages are there: put the code beside model.py."
+    if isinstance(error, FileNotFoundError):
+        return ". Put the file into the zip and open it from the folder of __file__."
+    if isinstance(error, MemoryError):
+        return ". Work in batches and do not stack test-time augmentation views."
+    return ""
+
+
+def fail(name: str, reason: str) -> None:
+    """Print the line that participants look for and end."""
+    sys.stdout.flush()
+    print(f"FAILED {name}: {reason}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def import_model(submission: Path) -> Any:
+    """The class ``Model`` of the submission, found as the competition finds it: last on the path."""
+    sys.path.append(str(submission))
+    import model
+
+    if Path(model.__file__ or "").resolve().parent != submission.resolve():
+        raise Refusal(f"expected the submission's model.py, got {model.__file__}. Rename what shadows it.")
+    if not isinstance(getattr(model, "Model", None), type):
+        raise Refusal("expected a class Model in model.py, got none. Name it Model.")
+    if not callable(getattr(model.Model, "predict", None)):
+        raise Refusal("expected a method predict(self, X) in Model, got none. Add it.")
+    return model.Model
+
+
+def checked_labels(predicted: Any, n: int, classes: int) -> np.ndarray:
+    """``predicted`` itself if it is an (n,) integer array with values in 0..classes-1; else a Refusal."""
+    expected = f"expected an integer array of shape ({n},) with labels 0..{classes - 1}"
+    if not isinstance(predicted, np.ndarray):
+        raise Refusal(f"{expected}, got {type(predicted).__name__}. Return a NumPy array.")
+    got = f"got {predicted.dtype} of shape {predicted.shape}"
+    if predicted.shape == (n, classes) and n != 1:
+        raise Refusal(f"{expected}, {got}: one-hot or probabilities. Return their argmax(axis=1).")
+    if predicted.ndim == 2 and predicted.shape[1] == 1:
+        raise Refusal(f"{expected}, {got}. Return labels[:, 0].")
+    if predicted.shape != (n,):
+        raise Refusal(f"{expected}, {got}. Return one label per image.")
+    if predicted.dtype.kind not in "iu":
+        raise Refusal(f"{expected}, {got}. Return labels.astype(int).")
+    wrong = (predicted < 0) | (predicted >= classes)
+    if wrong.any():
+        raise Refusal(
+            f"{expected}, got {wrong.sum()} labels outside, the first, {predicted[wrong.argmax()]}, "
+            f"at index {wrong.argmax()}. Count classes from 0."
+        )
+    return predicted
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+if __name__ == "__main__":
+    main()

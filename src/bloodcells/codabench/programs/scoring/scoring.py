@@ -1,0 +1,121 @@
+"""Codabench scoring program: compares predictions with the truth.
+
+    python3 scoring.py INPUT OUTPUT
+
+INPUT holds ``res/`` (what the ingestion program wrote) and ``ref/labels.npy``, (N,) integers. OUTPUT gets
+``scores.json``, whose keys are exactly the leaderboard's columns, and ``detailed_results.html``. Beside this file
+lie ``competition.json`` and two modules of the kit, ``evaluation.py`` and ``page.py``. A failure ends with one
+line on standard error, ``FAILED comparing: <reason>``, and exit code 1.
+"""
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# Leaderboard values are stored with twenty digits, ten of them after the point.
+SCORE_LIMIT = 1e10
+
+
+class Refusal(Exception):
+    """Why there is no score, in one line."""
+
+
+def main() -> None:
+    """Read, compare, write."""
+    inputs, output = (Path(argument) for argument in sys.argv[1:3])
+    competition = json.loads(Path(__file__).with_name("competition.json").read_text("utf-8"))
+    classes = len(competition["classes"])
+    truth = np.load(inputs / "ref" / "labels.npy")
+    try:
+        predicted = read_predictions(inputs / "res" / "predictions.csv", len(truth), classes)
+        metadata = json.loads((inputs / "res" / "metadata.json").read_text("utf-8"))
+        scores = checked_scores(all_scores(truth, predicted, classes, metadata), competition["leaderboard"])
+    except Refusal as error:
+        sys.exit(f"FAILED comparing: {error}")
+    (output / "scores.json").write_text(json.dumps(scores, allow_nan=False), "utf-8")
+    write_page(output / "detailed_results.html", competition, scores, truth, predicted, metadata)
+    print(json.dumps(scores))
+
+
+def read_predictions(path: Path, n: int, classes: int) -> np.ndarray:
+    """The labels in ``predictions.csv``, (n,) int64 in 0..classes-1.
+
+    Raises:
+        Refusal: missing, empty, not one integer per line, NaN, out of range, or another number of them.
+    """
+    expected = f"expected {path.name} with the line 'label', then {n} lines with one label 0..{classes - 1} each"
+    if not path.is_file():
+        raise Refusal(f"{expected}, got no such file. Let predict return the labels.")
+    lines = path.read_text("utf-8", "replace").strip().splitlines()
+    if not lines:
+        raise Refusal(f"{expected}, got an empty file. Let predict return the labels.")
+    if lines[0].strip() != "label":
+        raise Refusal(f"{expected}, got {lines[0][:40]!r} in line 1. Write one column, label.")
+    values = [number(line, index, expected) for index, line in enumerate(lines[1:])]
+    not_finite = [index for index, value in enumerate(values) if not math.isfinite(value)]
+    if not_finite:
+        raise Refusal(f"{expected}, got {len(not_finite)} NaN or infinite, first at index {not_finite[0]}. Repair it.")
+    outside = [index for index, value in enumerate(values) if value not in range(classes)]
+    if outside:
+        first = f"{values[outside[0]]:g} at index {outside[0]}"
+        raise Refusal(f"{expected}, got {len(outside)} other values, first {first}. Count classes from 0.")
+    if len(values) != n:
+        kind = "surplus" if len(values) > n else "missing"
+        first_index = min(len(values), n)
+        raise Refusal(f"{expected}, got {len(values)} labels for {n} images: first {kind} index {first_index}.")
+    return np.array(values, np.int64)
+
+
+def number(text: str, index: int, expected: str) -> float:
+    """``text`` as a number, or a Refusal that names its place."""
+    if len(re.split(r"[,;\s]+", text.strip())) > 1:
+        raise Refusal(f"{expected}, got more than one column, {text[:40]!r}, at index {index}. Write one column.")
+    try:
+        return float(text)
+    except ValueError:
+        raise Refusal(f"{expected}, got {text[:40]!r} at index {index}. Write numbers.") from None
+
+
+def all_scores(truth: np.ndarray, predicted: np.ndarray, classes: int, metadata: dict[str, float]) -> dict[str, float]:
+    """The metrics, and the seconds that ``predict`` took."""
+    import evaluation  # takes seconds; refusals above come without it
+
+    return {**evaluation.label_metrics(truth, predicted, classes), "duration": metadata["duration"]}
+
+
+def checked_scores(scores: dict[str, float], columns: list[str]) -> dict[str, float]:
+    """``scores`` if the leaderboard can hold them; unknown keys would vanish there, and NaN stop the upload."""
+    if set(scores) != set(columns):
+        raise Refusal(f"expected the leaderboard's columns {sorted(columns)}, got the scores {sorted(scores)}.")
+    for name, value in scores.items():
+        if not math.isfinite(value) or abs(value) >= SCORE_LIMIT:
+            raise Refusal(f"expected a number below {SCORE_LIMIT:g} for {name}, got {value}.")
+    return scores
+
+
+def write_page(
+    path: Path,
+    competition: dict[str, Any],
+    scores: dict[str, float],
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    metadata: dict[str, float],
+) -> None:
+    """Write the page that Codabench shows to the participant."""
+    import evaluation
+    import page
+
+    matrix = evaluation.confusion(truth, predicted, len(competition["classes"]))
+    html = page.result_page(
+        competition["title"], competition["classes"], competition["metric"], scores, matrix.tolist(), metadata
+    )
+    path.write_text(html, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

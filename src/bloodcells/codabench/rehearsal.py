@@ -1,0 +1,79 @@
+"""The check run: what the one call of ``predict`` in a competition does not show, in its own isolated process."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
+from bloodcells.codabench.isolation import Limits
+from bloodcells.codabench.stages import PROGRAMS, lay_out, run_program
+from bloodcells.competition import COMPETITION
+
+_IMAGES = 257
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What the checks found.
+
+    Attributes:
+        golden_difference: largest difference from the stored probabilities, 0..1; None where none are stored.
+        remarks: one line for each check that did not hold.
+        load_seconds: from the import of model.py until Model() was there.
+        seconds_per_image: of predict, measured on 257 images.
+        peak_memory: bytes of resident memory.
+    """
+
+    golden_difference: float | None
+    remarks: tuple[str, ...]
+    load_seconds: float
+    seconds_per_image: float
+    peak_memory: int
+
+    def projected_seconds(self, images: int = COMPETITION.hidden_images) -> float:
+        """Seconds that a prediction run over ``images`` images will take on this machine."""
+        return self.load_seconds + images * self.seconds_per_image
+
+    def time_remarks(self, limit: float) -> list[str]:
+        """A remark if the competition's hidden set will take longer than ``limit`` seconds."""
+        projected = self.projected_seconds()
+        if projected <= limit:
+            return []
+        return [
+            f"predict is too slow: projected {projected:.0f} s for {COMPETITION.hidden_images:,} images on this "
+            f"machine, limit {limit:.0f} s. Use a lower TTA level"
+        ]
+
+    def golden_problem(self) -> str:
+        """Why the submission is not the network that was trained, in one line; empty if it is."""
+        if self.golden_difference is None or self.golden_difference <= GOLDEN_TOLERANCE:
+            return ""
+        return (
+            f"golden outputs differ: expected the probabilities stored at packing within {GOLDEN_TOLERANCE}, got a "
+            f"difference of {self.golden_difference:.3f}. The code in the zip does not fit its weights: package again."
+        )
+
+
+def rehearse(submission: Path, images: np.ndarray, work: Path, limits: Limits) -> Rehearsal:
+    """Check an unpacked submission, with its own folder as the working directory.
+
+    Args:
+        submission: the unpacked zip; it is copied.
+        images: (N, S, S, 3) uint8, at least one; repeated where fewer than 257.
+        work: gets the folder ``check``.
+        limits: of the whole check.
+
+    Raises:
+        SubmissionFailed: the model cannot be created, or a limit was reached.
+    """
+    stage = lay_out("check", "check", work, beside=[PROGRAMS / "ingestion" / "ingestion.py"])
+    own_folder = stage.app / "ingested_program"
+    shutil.copytree(submission, own_folder)
+    np.save(stage.app / "input_data" / "images.npy", np.resize(images[:_IMAGES], (_IMAGES, *images.shape[1:])))
+    np.save(stage.app / "input_data" / "golden.npy", golden_images(COMPETITION.image_size))
+    run_program(stage, "checks.json", limits, own_folder)
+    report = json.loads((stage.app / "output" / "checks.json").read_text("utf-8"))
+    return Rehearsal(**{**report, "remarks": tuple(report["remarks"])})

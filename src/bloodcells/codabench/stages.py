@@ -1,0 +1,107 @@
+"""One container run: its folders under ``/app``, its program, and what counts as success."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bloodcells.codabench.isolation import Finished, Limits, run_isolated
+from bloodcells.competition import COMPETITION
+from bloodcells.errors import KitError
+from bloodcells.files import write_json
+
+PROGRAMS = Path(__file__).with_name("programs")
+_TAIL_LINES = 20
+
+
+class SubmissionFailed(KitError):
+    """A submission that gets no score.
+
+    Attributes:
+        stage: ``zip``, ``prediction``, ``check`` or ``scoring``.
+        log_tail: the last lines of what it printed, standard error last.
+    """
+
+    def __init__(self, stage: str, reason: str, log_tail: str = "") -> None:
+        """``reason`` is the one line that the user reads."""
+        super().__init__(reason)
+        self.stage = stage
+        self.log_tail = log_tail
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A container run: its name, the folder that stands for ``/app``, and where its logs go."""
+
+    name: str
+    app: Path
+    logs: Path
+
+
+def lay_out(name: str, program: str, work: Path, beside: Iterable[Path] = ()) -> Stage:
+    """Make the folders of a run under ``work`` and put its program there.
+
+    Args:
+        name: of the run.
+        program: folder of the program under ``programs``.
+        work: where ``name`` is made.
+        beside: files that are copied beside the program.
+    """
+    stage = Stage(name, work.absolute() / name / "app", work.absolute() / name / "logs")
+    shutil.copytree(PROGRAMS / program, stage.app / "program", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in beside:
+        shutil.copy(path, stage.app / "program")
+    for folder in (stage.app / "input_data", stage.app / "output", stage.logs):
+        folder.mkdir()
+    write_json(stage.app / "program" / "competition.json", competition_facts())
+    return stage
+
+
+def competition_facts() -> dict[str, object]:
+    """What the programs need to know of the competition; lies beside them as ``competition.json``."""
+    facts = asdict(COMPETITION)
+    return {key: facts[key] for key in ("title", "classes", "metric", "leaderboard")}
+
+
+def run_program(stage: Stage, product: str, limits: Limits, working_directory: Path) -> Finished:
+    """Run a stage's program as its ``metadata.yaml`` says; success means that ``product`` was written.
+
+    Raises:
+        SubmissionFailed: it was killed, ended without ``product``, or wrote a file called ``metadata``.
+    """
+    program, *arguments = _command(stage.app)
+    end = run_isolated(Path(program), arguments, working_directory, stage.logs, limits)
+    if end.killed:
+        raise failure(stage, end, f"{end.killed}. Make predict faster or smaller, or use a lower TTA level.")
+    if end.exit_code or not (stage.app / "output" / product).is_file():
+        ending = f"signal {-end.exit_code}" if end.exit_code < 0 else f"exit code {end.exit_code}"
+        reason = f"expected {product}, got {ending} and no such file. See the end of its output."
+        raise failure(stage, end, _last_failure_line(end.stderr) or reason)
+    if (stage.app / "output" / "metadata").exists():
+        reason = "expected no file called metadata in the output, got one: Codabench writes its own. Rename it."
+        raise failure(stage, end, reason)
+    return end
+
+
+def failure(stage: Stage, end: Finished, reason: str) -> SubmissionFailed:
+    """The exception for a run that ended as ``end``, with the tail of its logs."""
+    tail = []
+    for path in (end.stdout, end.stderr):
+        tail += path.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]
+    return SubmissionFailed(stage.name, f"{stage.name} run: {reason}", "\n".join(tail))
+
+
+def _command(app: Path) -> list[str]:
+    """The program and its arguments, with ``/app`` replaced by the stage's folder."""
+    text = (app / "program" / "metadata.yaml").read_text("utf-8")
+    interpreter, *words = shlex.split(text.removeprefix("command:"))
+    if interpreter not in ("python", "python3"):
+        raise KitError(f"metadata.yaml: expected a command that starts with python3, got {interpreter}. Change it.")
+    return [re.sub(r"^/app(?=/)", lambda _: str(app), word) for word in words]
+
+
+def _last_failure_line(stderr: Path) -> str:
+    lines = [line for line in stderr.read_text("utf-8", "replace").splitlines() if line.startswith("FAILED ")]
+    return lines[-1].removeprefix("FAILED ") if lines else ""

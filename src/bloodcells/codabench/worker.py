@@ -1,0 +1,167 @@
+"""Codabench's worker on this machine: what scores here scores there.
+
+Two runs as in the competition, each in a folder that stands for a container's ``/app``, with its command lines and
+files: the ingestion program asks the submission for labels before the truth is laid out, the scoring program
+compares. Between them a third run checks what one call of ``predict`` does not show.
+"""
+
+import math
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from bloodcells.cells import CellSet
+from bloodcells.codabench import page
+from bloodcells.codabench.archive import check_archive, extract
+from bloodcells.codabench.isolation import Finished, Limits
+from bloodcells.codabench.modelfiles import check_model_files
+from bloodcells.codabench.rehearsal import rehearse
+from bloodcells.codabench.stages import Stage, SubmissionFailed, failure, lay_out, run_program
+from bloodcells.competition import COMPETITION
+from bloodcells.errors import KitError
+from bloodcells.files import read_json, write_json, write_text
+
+TRAVELLING = (Path(__file__).parents[1] / "evaluation.py", Path(__file__).with_name("page.py"))
+"""Modules of the kit that are copied beside the scoring program."""
+
+_MISSING_FILE = re.compile(r"no such file|file not found|filenotfound|unable to .*open file", re.IGNORECASE)
+
+
+def score(
+    zip_path: Path,
+    test_set: CellSet,
+    work: Path,
+    time_limit: float = COMPETITION.time_limit,
+    memory_limit: int = COMPETITION.memory_limit,
+) -> dict[str, float]:
+    """Score a submission zip on labelled cells, as the competition would.
+
+    ``work`` gets ``scores.json``, ``detailed_results.html`` (also for a failure), ``run.json`` (remarks, seconds
+    and peak memory of the runs) and the folders ``prediction``, ``check`` and ``scoring`` with their logs. What an
+    earlier call left there is removed first.
+
+    Args:
+        zip_path: the submission.
+        test_set: images for the ingestion program, labels for the scoring program.
+        work: folder to work in.
+        time_limit: seconds for each run, imports included.
+        memory_limit: bytes of resident memory.
+
+    Returns:
+        The leaderboard's columns: 0..1 for metrics, ``duration`` in seconds of ``predict``.
+
+    Raises:
+        SubmissionFailed: one line that names stage and reason.
+    """
+    _clear(work)
+    limits = Limits(time_limit, memory_limit)
+    try:
+        remarks = _unpack(zip_path, work / "submission")
+        prediction, prediction_end, path_remarks = _prediction_run(test_set, work, limits)
+        check, check_remarks = _check_run(prediction, test_set, work, limits)
+        scoring, scoring_end = _scoring_run(prediction, test_set, work, limits)
+        scores = _read_scores(scoring, scoring_end)
+    except SubmissionFailed as error:
+        logs = {"output": error.log_tail} if error.log_tail else {}
+        write_text(work / "detailed_results.html", page.failure_page(COMPETITION.title, str(error), logs))
+        raise
+    shutil.copyfile(scoring.app / "output" / "detailed_results.html", work / "detailed_results.html")
+    record = {
+        "submission": zip_path.name,
+        "cells": test_set.origin,
+        "cells_sha256": test_set.sha256,
+        "remarks": remarks + path_remarks + check_remarks,
+        "prediction": _as_record(prediction_end),
+        "check": check,
+        "scoring": _as_record(scoring_end),
+    }
+    write_json(work / "run.json", record)
+    write_json(work / "scores.json", scores)
+    return scores
+
+
+def _clear(work: Path) -> None:
+    for folder in ("submission", "prediction", "check", "scoring"):
+        shutil.rmtree(work / folder, ignore_errors=True)
+    for file in ("scores.json", "detailed_results.html", "run.json"):
+        (work / file).unlink(missing_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
+
+
+def _unpack(zip_path: Path, folder: Path) -> list[str]:
+    try:
+        check_archive(zip_path)
+        extract(zip_path, folder)
+        return check_model_files(folder)
+    except KitError as error:
+        raise SubmissionFailed("zip", str(error)) from error
+
+
+def _prediction_run(test_set: CellSet, work: Path, limits: Limits) -> tuple[Stage, Finished, list[str]]:
+    """The first container: from images to ``predictions.csv``. Returns the stage, its end, and remarks.
+
+    Where a file is not found from the canonical working directory, a second attempt starts in the
+    submission's own folder, as some competitions do.
+    """
+    stage = lay_out("prediction", "ingestion", work)
+    shutil.move(work / "submission", stage.app / "ingested_program")
+    np.save(stage.app / "input_data" / "images.npy", test_set.images)
+    try:
+        return stage, run_program(stage, "predictions.csv", limits, stage.app / "program"), []
+    except SubmissionFailed as error:
+        if not _MISSING_FILE.search(str(error)):
+            raise
+        canonical = error
+    try:
+        end = run_program(stage, "predictions.csv", limits, stage.app / "ingested_program")
+    except SubmissionFailed:
+        raise canonical from None
+    remark = (
+        "opens a file by a relative path: scored from the submission's own folder, but where the working directory "
+        "is the ingestion program's it fails. Open it from the folder of __file__"
+    )
+    return stage, end, [remark]
+
+
+def _check_run(prediction: Stage, test_set: CellSet, work: Path, limits: Limits) -> tuple[dict[str, float], list[str]]:
+    """The run that no competition makes: its figures and remarks; a failure if golden outputs differ."""
+    try:
+        rehearsal = rehearse(prediction.app / "ingested_program", test_set.images, work, limits)
+    except SubmissionFailed as error:
+        return {}, [f"the checks did not end: {error}"]
+    if rehearsal.golden_problem():
+        raise SubmissionFailed("check", f"check run: {rehearsal.golden_problem()}")
+    figures = {
+        "load_seconds": round(rehearsal.load_seconds, 2),
+        "images_per_second": round(1 / rehearsal.seconds_per_image, 1),
+        "projected_seconds": round(rehearsal.projected_seconds(), 1),
+    }
+    return figures, [*rehearsal.remarks, *rehearsal.time_remarks(limits.seconds)]
+
+
+def _scoring_run(prediction: Stage, test_set: CellSet, work: Path, limits: Limits) -> tuple[Stage, Finished]:
+    """The second container: from ``predictions.csv`` and the truth to ``scores.json``."""
+    stage = lay_out("scoring", "scoring", work, TRAVELLING)
+    shutil.copytree(prediction.app / "input_data", stage.app / "input_data", dirs_exist_ok=True)
+    shutil.copytree(prediction.app / "output", stage.app / "input" / "res")
+    (stage.app / "input" / "ref").mkdir()
+    np.save(stage.app / "input" / "ref" / "labels.npy", test_set.labels)
+    return stage, run_program(stage, "scores.json", limits, stage.app / "program")
+
+
+def _read_scores(stage: Stage, end: Finished) -> dict[str, float]:
+    """The scores of a finished scoring run, if the leaderboard can hold them."""
+    scores = read_json(stage.app / "output" / "scores.json")
+    if set(scores) != set(COMPETITION.leaderboard):
+        expected = ", ".join(COMPETITION.leaderboard)
+        raise failure(stage, end, f"expected the leaderboard's columns {expected}, got {', '.join(scores)}.")
+    for name, value in scores.items():
+        if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) >= 1e10:
+            raise failure(stage, end, f"expected a number below 1e10 for {name}, got {value}.")
+    return {name: scores[name] for name in COMPETITION.leaderboard}
+
+
+def _as_record(end: Finished) -> dict[str, float]:
+    return {"seconds": round(end.seconds, 2), "peak_memory": end.peak_memory}

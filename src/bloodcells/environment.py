@@ -1,0 +1,38 @@
+"""What a result was measured with: versions and hardware."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+
+_PACKAGES = ("tensorflow", "keras", "keras-cv", "numpy", "scikit-learn", "imagehash", "pillow")
+
+
+def describe_environment() -> dict[str, Any]:
+    """Python, packages and hardware, as JSON-ready values that name no user, folder or machine."""
+    return {
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "backend": keras.backend.backend(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "accelerators": accelerators(),
+    }
+
+
+def accelerators() -> list[str]:
+    """The GPUs that Keras' backend sees, by its names."""
+    return list(keras.distribution.list_devices("gpu"))
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"

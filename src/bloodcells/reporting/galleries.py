@@ -1,0 +1,123 @@
+"""Contact sheets: what cells look like, what the cleaning found, what augmentation and corruption do to them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bloodcells.augmentation.pipeline import augmented_images
+from bloodcells.cells import CellSet
+from bloodcells.cleaning import CleaningTable
+from bloodcells.cleaning.table import REASONS
+from bloodcells.competition import COMPETITION
+from bloodcells.corruption.composite import corrupt
+from bloodcells.reporting.palette import CLASS_COLOURS, SET_COLOURS
+
+_GAP = 4  # pixels between images
+_INCHES = 0.72  # side of an image on the page
+
+
+def cells_by_class(cells: CellSet, title: str, columns: int = 10, seed: int = 0) -> Figure:
+    """A row of random cells for each class, its name and number of images beside it."""
+    rows = {
+        f"{name} ({(cells.labels == label).sum():,})": cells.images[_sample(cells.labels == label, columns, seed)]
+        for label, name in enumerate(COMPETITION.classes)
+    }
+    figure, (axes,) = _sheet([columns], len(rows), title)
+    _draw(axes, list(rows.values()), columns)
+    _name_rows(axes, list(rows), list(CLASS_COLOURS.values()))
+    return figure
+
+
+def clean_beside_composite(cells: CellSet, title: str, columns: int = 5, seed: int = 0) -> Figure:
+    """For each class a row of random cells, and beside it the same cells under the composite corruption."""
+    chosen = [_sample(cells.labels == label, columns, seed) for label in range(len(COMPETITION.classes))]
+    picked = cells.take(np.concatenate(chosen))
+    ends = np.cumsum([len(row) for row in chosen])[:-1]
+    figure, panels = _sheet([columns, columns], len(chosen), title)
+    for axes, (name, part) in zip(panels, {"clean": picked, "composite": corrupt(picked, seed)}.items(), strict=True):
+        _draw(axes, np.split(part.images, ends), columns)
+        axes.set_title(name, fontsize=10, color=SET_COLOURS[name])
+    _name_rows(panels[0], COMPETITION.classes, list(CLASS_COLOURS.values()))
+    return figure
+
+
+def policy_gallery(images: np.ndarray, policies: Sequence[str], title: str, seed: int = 0) -> Figure:
+    """The images as they are, and below them one augmented view of each for every policy.
+
+    Args:
+        images: (N, S, S, 3) uint8, N columns.
+        policies: names of augmentation policies.
+        title: of the sheet.
+        seed: of the augmentation.
+    """
+    rows = {"as it is": images, **{policy: augmented_images(images, policy, seed) for policy in policies}}
+    return _named_rows(rows, len(images), title)
+
+
+def dropped_images(cells: CellSet, table: CleaningTable, title: str, columns: int = 10) -> Figure:
+    """A row for each reason to drop: first the pictures that are dropped most often, each of them once.
+
+    Copies stand behind the image that is kept of them, so that the two can be compared.
+    """
+    rows = {}
+    for reason in REASONS:
+        dropped = np.flatnonzero(table.reason == reason)
+        if not len(dropped):
+            continue
+        _, first, copies = np.unique(table.phash[dropped], return_index=True, return_counts=True)
+        shown = dropped[first[np.argsort(-copies, kind="stable")]]
+        if reason.endswith("_duplicate"):
+            shown = np.concatenate([(_kept_of(table, index), index) for index in shown])
+        rows[f"{reason.replace('_', ' ')} ({len(dropped):,})"] = cells.images[shown[:columns]]
+    return _named_rows(rows or {"nothing": cells.images[:0]}, columns, title)
+
+
+def _kept_of(table: CleaningTable, index: int) -> int:
+    """The image that is kept in the cluster of ``index``; itself where none is."""
+    members = np.flatnonzero((table.cluster == table.cluster[index]) & (table.reason == ""))
+    return int(members[0]) if len(members) and table.cluster[index] >= 0 else int(index)
+
+
+def _sample(among: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """At most ``count`` indices of True, drawn without repetition."""
+    indices = np.flatnonzero(among)
+    return np.random.default_rng(seed).permutation(indices)[:count]
+
+
+def _named_rows(rows: Mapping[str, np.ndarray], columns: int, title: str) -> Figure:
+    figure, (axes,) = _sheet([columns], len(rows), title)
+    _draw(axes, list(rows.values()), columns)
+    _name_rows(axes, list(rows), ["none"] * len(rows))
+    return figure
+
+
+def _sheet(columns: Sequence[int], rows: int, title: str) -> tuple[Figure, list[Axes]]:
+    """A figure with one panel of so many columns each, and room for the names of the rows."""
+    figure = Figure(figsize=(_INCHES * sum(columns) + 2.2, _INCHES * rows + 0.7), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    panels = figure.subplots(1, len(columns), squeeze=False)[0]
+    return figure, list(panels)
+
+
+def _draw(axes: Axes, rows: Sequence[np.ndarray], columns: int) -> None:
+    """One picture of all images: rows of (N, S, S, 3) uint8, white where a row is short."""
+    step = COMPETITION.image_size + _GAP
+    sheet = np.full((len(rows) * step - _GAP, columns * step - _GAP, 3), 255, np.uint8)
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            top, left = row * step, column * step
+            sheet[top : top + len(image), left : left + len(image)] = image
+    axes.imshow(sheet)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _name_rows(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
+    """The names of the rows, each behind a mark of its colour: some colours are too light for letters."""
+    step = COMPETITION.image_size + _GAP
+    axes.set_yticks([row * step + COMPETITION.image_size / 2 for row in range(len(names))], names, fontsize=9)
+    for tick, colour in zip(axes.yaxis.get_major_ticks(), colours, strict=True):
+        tick.tick1line.set(markeredgecolor=colour, markersize=5, markeredgewidth=12)

@@ -1,0 +1,150 @@
+"""Figures of recorded results. They read records; no result knows a figure.
+
+Figures are made without pyplot: no window, no global state, and a notebook shows one that a cell returns.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bloodcells.competition import COMPETITION
+from bloodcells.files import replacing
+from bloodcells.reporting.palette import CLASS_COLOURS, SET_COLOURS
+
+SETS = ("clean", "composite")
+VIEWS = ("single view", "4 rotations", "8 dihedral views")
+"""Test-time augmentation in words, by level."""
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write ``figure`` as PNG; equal figures give equal bytes."""
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=100, metadata={"Software": None})
+
+
+def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
+    """Accuracy after each epoch: training, validation clean and validation composite (lines of ``metrics.jsonl``)."""
+    figure, axes = _figure(7, 4, "Accuracy after each epoch")
+    number = [epoch["epoch"] for epoch in epochs]
+    lines = {
+        "validation, clean": ("clean_accuracy", "clean", "o-"),
+        "validation, composite corruption": ("composite_accuracy", "composite", "s-"),
+        "training, augmented, during the epoch": ("accuracy", "training", "^--"),
+    }
+    for label, (key, colour, style) in lines.items():
+        axes.plot(number, [epoch[key] for epoch in epochs], style, color=SET_COLOURS[colour], label=label)
+    heads = sum(epoch["phase"] == "head" for epoch in epochs)
+    if 0 < heads < len(epochs):
+        axes.axvline(heads + 0.5, color="0.6", linewidth=1, linestyle=":")
+        axes.annotate("whole network", (heads + 0.55, 0.02), color="0.4", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02), xlim=(0.7, max(number) + 0.3))
+    _legend(figure, axes)
+    return figure
+
+
+def accuracy_by_views(metrics: Mapping[str, Any]) -> Figure:
+    """Clean beside composite accuracy per level of test-time augmentation, one panel per part, the gap named."""
+    figure = _titled(8, 4, "Accuracy on clean and on corrupted cells, by test-time augmentation")
+    for axes, (part, sets) in zip(figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0], metrics.items(),
+                                  strict=True):  # fmt: skip
+        levels = list(sets["clean"])
+        place = np.arange(len(levels))
+        values = {name: [sets[name][level]["accuracy"] for level in levels] for name in SETS}
+        for offset, name in zip((-0.2, 0.2), SETS, strict=True):
+            bars = axes.bar(place + offset, values[name], 0.38, color=SET_COLOURS[name], label=name)
+            axes.bar_label(bars, fmt="{:.3f}", fontsize=9, padding=1)
+        for at, clean, composite in zip(place, values["clean"], values["composite"], strict=True):
+            gap = (clean - composite) * 100
+            axes.annotate(f"gap {gap:.1f} points", (at, max(clean, composite) + 0.08), ha="center", fontsize=9)
+        axes.set_xticks(place, [VIEWS[int(level.removeprefix("tta"))] for level in levels])
+        axes.set_title(f"{_part(part)} (n = {sets['clean'][levels[0]]['images']} each)", fontsize=10)
+        _bare(axes)
+        axes.set(ylim=(0, 1.18), yticks=np.linspace(0, 1, 6))
+    figure.axes[0].set_ylabel("accuracy")
+    _legend(figure, figure.axes[0])
+    return figure
+
+
+def confusion_matrices(sets: Mapping[str, Any], title: str) -> Figure:
+    """The confusion matrices of the clean and the composite set: counts, shaded by the share of the true class.
+
+    Args:
+        sets: set -> what `evaluation.evaluate` returns.
+        title: what was predicted, and how.
+    """
+    figure = _titled(11, 5.6, title)
+    for axes, name in zip(figure.subplots(1, len(SETS), sharey=True), SETS, strict=True):
+        counts = np.array(sets[name]["confusion"])
+        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.imshow(share, cmap="Blues" if name == "clean" else "Reds", vmin=0, vmax=1)
+        for row, column in np.argwhere(counts):
+            colour = "white" if share[row, column] > 0.6 else "black"
+            axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=colour)
+        axes.set_xticks(range(len(counts)), COMPETITION.classes, rotation=45, ha="right", fontsize=9)
+        axes.set_yticks(range(len(counts)), COMPETITION.classes, fontsize=9)
+        axes.set_title(f"{name}: accuracy {sets[name]['accuracy']:.4f}, n = {sets[name]['images']}", fontsize=10)
+        axes.set_xlabel("predicted")
+    figure.axes[0].set_ylabel("true class")
+    return figure
+
+
+def recall_by_class(sets: Mapping[str, Any], title: str) -> Figure:
+    """Recall of each class on the clean and on the composite set; arguments as for `confusion_matrices`."""
+    figure, axes = _figure(7, 4.4, title)
+    place = np.arange(len(COMPETITION.classes))[::-1]
+    recall = {name: [np.nan if value is None else value for value in sets[name]["per_class_recall"]] for name in SETS}
+    axes.hlines(place, recall["composite"], recall["clean"], color="0.75", linewidth=2, zorder=1)
+    for name, marker in zip(SETS, ("o", "s"), strict=True):
+        axes.scatter(recall[name], place, s=55, marker=marker, color=SET_COLOURS[name], label=name, zorder=2)
+    counts = np.array(sets["clean"]["confusion"]).sum(axis=1)
+    axes.set_yticks(place, [f"{name} (n = {count})" for name, count in zip(COMPETITION.classes, counts, strict=True)])
+    axes.set(xlabel="recall", xlim=(-0.02, 1.02))
+    axes.grid(axis="x", color="0.9")
+    axes.set_axisbelow(True)
+    _legend(figure, axes)
+    return figure
+
+
+def class_counts(labels: np.ndarray, title: str) -> Figure:
+    """How many images each class has; ``labels`` (N,) integers."""
+    figure, axes = _figure(7, 3.2, title)
+    counts = np.bincount(labels, minlength=len(COMPETITION.classes))
+    place = np.arange(len(counts))[::-1]
+    bars = axes.barh(place, counts, color=list(CLASS_COLOURS.values()))
+    axes.bar_label(bars, padding=3, fontsize=9)
+    axes.set_yticks(place, COMPETITION.classes)
+    axes.set(xlabel="images", xlim=(0, counts.max() * 1.1))
+    return figure
+
+
+def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+    """A figure of one panel, inches."""
+    figure = _titled(width, height, title)
+    axes = figure.subplots()
+    _bare(axes)
+    return figure, axes
+
+
+def _titled(width: float, height: float, title: str) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """The legend below the panels, where it hides nothing."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+
+
+def _bare(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _part(part: str) -> str:
+    return {"holdout": "hold-out"}.get(part, part)

@@ -1,0 +1,138 @@
+"""The page of one run: figures, tables and the record they are made from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bloodcells.competition import COMPETITION
+from bloodcells.files import write_json, write_text
+from bloodcells.reporting import plots
+from bloodcells.reporting.record import run_record
+from bloodcells.reporting.tables import metrics_table, pairs_table, scores_table
+
+
+def draw_run(run: Path, out: Path) -> Path:
+    """Write ``index.md``, its figures and ``record.json`` into ``out``; weights and zips stay where they are.
+
+    Args:
+        run: a complete run folder, as the walk leaves it.
+        out: folder for the page; what an earlier call left there is replaced.
+
+    Returns:
+        The path of ``index.md``.
+
+    Raises:
+        KitError: the run is not complete.
+    """
+    record = run_record(run)
+    for name, figure in _figures(record).items():
+        plots.save_figure(figure, out / name)
+    write_json(out / "record.json", record)
+    write_text(out / "index.md", run_page(record))
+    return out / "index.md"
+
+
+def run_page(record: Mapping[str, Any]) -> str:
+    """The page of a record, in Markdown."""
+    return "\n".join((_head(record), _results(record), _data(record), _cost(record)))
+
+
+def _figures(record: Mapping[str, Any]) -> dict[str, plots.Figure]:
+    level = f"tta{record['tta_level']}"
+    holdout = {name: levels[level] for name, levels in record["metrics"]["holdout"].items()}
+    views = f"hold-out, {plots.VIEWS[record['tta_level']]}"
+    return {
+        "learning_curves.png": plots.learning_curves(record["epochs"]),
+        "accuracy.png": plots.accuracy_by_views(record["metrics"]),
+        "confusion.png": plots.confusion_matrices(holdout, f"What each class is taken for ({views})"),
+        "recall.png": plots.recall_by_class(holdout, f"Recall of each class ({views})"),
+    }
+
+
+def _head(record: Mapping[str, Any]) -> str:
+    config = record["config"]
+    accuracy = {name: record["scores"][name]["accuracy"] for name in plots.SETS}
+    images = record["parts"]["holdout"]
+    command = (
+        f"```\n{record['command']}\n```" if record["command"]
+        else "No single command makes this run: its settings, below, are of no profile or its cells are a smaller set."
+    )  # fmt: skip
+    return f"""# Run {record["run"]}
+
+{COMPETITION.title}: EfficientNetB3, init `{config["init"]}`, policy `{config["policy"]}`, working at
+{config["working_size"]} px, on *{record["cells"]}*. One run, seed {config["seed"]}, on {hardware(record)}.
+
+The zip that would be uploaded scores **{accuracy["clean"]:.4f}** on the clean hold-out and
+**{accuracy["composite"]:.4f}** on the same {images} cells under the composite corruption.
+
+{command}
+"""
+
+
+def _results(record: Mapping[str, Any]) -> str:
+    return f"""## Results
+
+{metrics_table(record)}
+*Accuracy of the trained network. Clean: cells as they are. Composite: the same cells, each through a random chain of
+corruptions that is frozen for all runs and no part of training. The interval (Wilson) is for drawing other cells;
+another seed moves the figures too.*
+
+![Clean beside composite accuracy, by test-time augmentation](accuracy.png)
+
+*Accuracy by part and test-time augmentation (the mean over the views of a cell). The gap is clean minus composite, in
+percentage points.*
+
+![Accuracy after each epoch](learning_curves.png)
+
+*Training ({record["parts"]["train"]} cells) and validation ({record["parts"]["validation"]} cells) accuracy after each
+epoch, on single views. Training accuracy is the mean over the epoch, on augmented cells. No epoch is chosen by these
+curves: the last one is used.*
+
+![Confusion matrices of the hold-out](confusion.png)
+
+*Rows: true class. Columns: predicted class. Numbers are images, shades their share of the row.*
+
+![Recall of each class](recall.png)
+
+*Share of each class that is recognised; n is the number of hold-out cells of the class in each set.*
+
+## The zip
+
+{scores_table(record)}
+*`submission.zip` unpacked and run in an isolated process as the competition's worker does, on the hold-out. Duration is
+that of `predict`, on the hardware named above. The walk refuses a zip that scores otherwise than the network.*
+"""
+
+
+def _data(record: Mapping[str, Any]) -> str:
+    counts = {name: value for name, value in record["cleaning"].items() if name != "seconds"}
+    return f"""## Data
+
+{pairs_table(counts, ("cleaning", "images"))}
+*What the cleaning found; every image that is not kept is dropped for one reason.*
+
+{pairs_table(record["parts"], ("part", "images"))}
+*Copies of one picture are never in two parts. SHA-256 of the training cells:
+`{record["training_cells_sha256"][:16]}`.*
+"""
+
+
+def _cost(record: Mapping[str, Any]) -> str:
+    environment = record["environment"]
+    versions = {"Python": environment["python"], **environment["packages"]}
+    return f"""## Cost and settings
+
+{pairs_table(record["seconds"], ("stage", "seconds"))}
+*On {hardware(record)}.*
+
+{pairs_table(record["config"], ("setting", "value"))}
+{pairs_table(versions, ("software", "version"))}
+All of this page, and the confusion matrix of every set, as data: [record.json](record.json).
+"""
+
+
+def hardware(record: Mapping[str, Any]) -> str:
+    """The hardware of a record in words."""
+    environment = record["environment"]
+    gpus = environment["accelerators"]
+    return f"{environment['cores']} cores ({environment['cpu']}), " + (f"{len(gpus)} GPU" if gpus else "no GPU")

@@ -1,0 +1,59 @@
+"""Markdown tables, generated from records."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scipy.stats import binomtest
+
+from bloodcells.reporting.plots import SETS, VIEWS
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; a column whose first value is a number, or looks like one, is aligned to the right."""
+    body = [[str(value) for value in row] for row in rows]
+    rules = ["---:" if body and _is_number(body[0][place]) else "---" for place in range(len(columns))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [list(columns), rules, *body]) + "\n"
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "", 1).removeprefix("-").isdecimal()
+
+
+def metrics_table(record: Mapping[str, Any]) -> str:
+    """Every part, set and level of test-time augmentation of a record, with n and an interval for accuracy."""
+    columns = (
+        "part", "set", "test-time augmentation", "n", "accuracy", "95 % interval", "balanced accuracy", "macro F1",
+        "calibration error",
+    )  # fmt: skip
+    rows = []
+    for part, sets in record["metrics"].items():
+        for name in SETS:
+            for level, measured in sets[name].items():
+                low, high = accuracy_interval(measured["accuracy"], measured["images"])
+                rows.append(
+                    (part, name, VIEWS[int(level.removeprefix("tta"))], measured["images"],
+                     f"{measured['accuracy']:.4f}", f"{low:.3f} to {high:.3f}", f"{measured['balanced_accuracy']:.4f}",
+                     f"{measured['macro_f1']:.4f}", f"{measured['calibration_error']:.4f}")
+                )  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def scores_table(record: Mapping[str, Any]) -> str:
+    """What the local worker gave the zip, by set: the leaderboard's columns."""
+    columns = list(next(iter(record["scores"].values())))
+    rows = [
+        (name, *(f"{scores[key]:.1f} s" if key == "duration" else f"{scores[key]:.4f}" for key in columns))
+        for name, scores in record["scores"].items()
+    ]
+    return markdown_table(["hold-out", *(key.replace("_", " ") for key in columns)], rows)
+
+
+def pairs_table(pairs: Mapping[str, object], columns: tuple[str, str]) -> str:
+    """Two columns: names, with blanks for underscores, and values."""
+    return markdown_table(columns, [(name.replace("_", " "), value) for name, value in pairs.items()])
+
+
+def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a proportion: what drawing other cells would move, not what another seed would."""
+    interval = binomtest(round(accuracy * n), n).proportion_ci(method="wilson")
+    return interval.low, interval.high

@@ -1,0 +1,107 @@
+"""Train, validation and holdout parts: stratified by class, and no picture in two parts.
+
+Copies of a picture on both sides of a split let a network answer from memory, so a cluster of copies goes to one part
+as a whole. scikit-learn's ``StratifiedGroupKFold`` keeps groups together too, but knows only equal folds and weighs
+every group against every fold in Python; here nearly all groups have one image, and shuffling them class by class is
+exact to an image.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bloodcells.competition import COMPETITION
+from bloodcells.errors import KitError
+from bloodcells.files import write_csv
+
+PARTS = ("train", "validation", "holdout")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Three disjoint parts that together hold every image once.
+
+    Attributes:
+        train: sorted int64 indices to learn from.
+        validation: sorted int64 indices for every choice: epochs, policies, thresholds.
+        holdout: sorted int64 indices, looked at once, for the figure that is published.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    holdout: np.ndarray
+
+    def write(self, path: Path) -> None:
+        """Write a csv with the columns ``index,part``, by index."""
+        rows = [{"index": int(index), "part": part} for part in PARTS for index in getattr(self, part)]
+        write_csv(path, ("index", "part"), sorted(rows, key=lambda row: int(row["index"])))
+
+
+def read_split(path: Path) -> Split:
+    """Read what ``Split.write`` has written.
+
+    Raises:
+        KitError: the file is missing or holds anything else.
+    """
+    if not path.is_file():
+        raise KitError(f"split not found: {path}. Run the training first; it writes the split beside its weights.")
+    indices: dict[str, list[int]] = {part: [] for part in PARTS}
+    with path.open(encoding="utf-8", newline="") as stream:
+        for line, row in enumerate(csv.DictReader(stream), start=2):
+            index, part = row.get("index") or "", row.get("part")
+            if part not in indices or not index.isdecimal():
+                raise KitError(
+                    f"{path}, line {line}: expected an index and one of {', '.join(PARTS)}, got {list(row.values())}. "
+                    "Write the split again."
+                )
+            indices[part].append(int(index))
+    return Split(**{part: np.array(sorted(found), np.int64) for part, found in indices.items()})
+
+
+def split_cells(
+    labels: np.ndarray, clusters: np.ndarray, seed: int, validation: float = 0.1, holdout: float = 0.1
+) -> Split:
+    """Split N images into three parts with the same mixture of classes.
+
+    A cluster whose images carry several labels counts as the class of its first image.
+
+    Args:
+        labels: (N,) int64, indices into ``COMPETITION.classes``.
+        clusters: (N,) int64, cluster of copies of each image, -1 for an image alone.
+        seed: another seed, another split.
+        validation: share of the images, above 0.
+        holdout: share of the images, above 0; both together below 1.
+
+    Raises:
+        KitError: a class has fewer than three distinct pictures.
+        ValueError: the shares leave a part empty.
+    """
+    if not (validation > 0 and holdout > 0 and validation + holdout < 1):
+        raise ValueError(f"shares: expected above 0 and below 1 together, got {validation} and {holdout}")
+    draw = np.random.default_rng(seed)
+    groups = np.where(clusters < 0, clusters.max(initial=-1) + 1 + np.arange(len(clusters)), clusters)
+    _, first, group, size = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    part_of_group = np.zeros(len(size), np.int64)
+    for label in np.unique(labels):
+        members = draw.permutation(np.flatnonzero(labels[first] == label))
+        if len(members) < len(PARTS):
+            raise KitError(
+                f"class {label} ({COMPETITION.classes[label]}) has {len(members)} distinct pictures: expected at least "
+                f"{len(PARTS)}, one for each of {', '.join(PARTS)}. Add some or leave the class out."
+            )
+        part_of_group[members] = _parts(size[members], validation, holdout)
+    part = part_of_group[group]
+    return Split(*(np.flatnonzero(part == number) for number in range(len(PARTS))))
+
+
+def _parts(sizes: np.ndarray, validation: float, holdout: float) -> np.ndarray:
+    """The part of each group, in order: holdout first, then validation, then train, none of them empty."""
+    middle = (np.cumsum(sizes) - sizes / 2) / sizes.sum()
+    end_of_holdout = int(np.clip(np.searchsorted(middle, holdout), 1, len(sizes) - 2))
+    end_of_validation = int(np.clip(np.searchsorted(middle, holdout + validation), end_of_holdout + 1, len(sizes) - 1))
+    part = np.full(len(sizes), PARTS.index("train"))
+    part[end_of_holdout:end_of_validation] = PARTS.index("validation")
+    part[:end_of_holdout] = PARTS.index("holdout")
+    return part

@@ -1,0 +1,96 @@
+"""The submission: what the competition imports, creates once and asks for labels.
+
+Beside it in the zip lie ``network.py`` and ``inference.py`` (the very files that trained and evaluated the
+weights), ``weights.weights.h5`` and ``submission.json``.
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+# The working directory and the order of the import path differ between competitions; this folder does not.
+FOLDER = Path(__file__).resolve().parent
+_CHUNK = 1024
+
+
+def _beside(name: str) -> ModuleType:
+    """The module ``name`` that lies beside this file, whatever else has the same name."""
+    spec = importlib.util.spec_from_file_location(f"submitted_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Model:
+    """EfficientNetB3 with test-time augmentation, as ``submission.json`` describes it."""
+
+    def __init__(self) -> None:
+        """Build the network and load its weights."""
+        self.settings: dict[str, Any] = json.loads((FOLDER / "submission.json").read_text("utf-8"))
+        self.network = _beside("network").build_network(
+            self.settings["image_size"],
+            self.settings["working_size"],
+            len(self.settings["classes"]),
+            self.settings["dropout"],
+        )
+        self.network.load_weights(str(FOLDER / self.settings["weights"]))
+        self._predict_chunk = _beside("inference").predict_probabilities
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Labels of cells.
+
+        Args:
+            X: (N, S, S, 3) pixels 0..255, uint8 or float; floats with a maximum of at most 1 are taken as
+                0..1. N may be 0.
+
+        Returns:
+            (N,) int64, indices into the competition's classes.
+
+        Raises:
+            ValueError: another shape, no numbers, or NaN.
+        """
+        return self.predict_probabilities(X).argmax(axis=1)
+
+    def predict_probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Class probabilities of cells, (N, C) float32; otherwise as `predict`."""
+        images = np.asarray(X)
+        scale = self._checked_scale(images)
+        probabilities = np.zeros((len(images), len(self.settings["classes"])), np.float32)
+        for start in range(0, len(images), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            pixels = np.clip(images[chunk].astype(np.float32) * scale, 0, 255)
+            probabilities[chunk] = self._predict_chunk(
+                self.network, pixels, self.settings["tta_level"], self.settings["batch_size"]
+            )
+        return probabilities
+
+    def _checked_scale(self, images: np.ndarray) -> float:
+        """The factor from the values of ``images`` to 0..255, or a ValueError for what is not a set of cells.
+
+        Reads chunk by chunk: a mask over all values would take a quarter of the memory of the images.
+        """
+        size = self.settings["image_size"]
+        expected = f"predict: expected numbers of shape (N, {size}, {size}, 3), values 0..255"
+        if images.shape[1:] != (size, size, 3) or images.dtype.kind not in "uif":
+            raise ValueError(f"{expected}, got {images.dtype} of shape {images.shape}. Pass RGB images, channels last.")
+        if images.dtype == np.uint8 or len(images) == 0:
+            return 1.0
+        chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+        lowest = np.array([chunk.min() for chunk in chunks])
+        highest = np.array([chunk.max() for chunk in chunks])
+        if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
+            wrong = np.concatenate([~np.isfinite(chunk).all(axis=(1, 2, 3)) for chunk in chunks])
+            raise ValueError(
+                f"{expected}, got {wrong.sum()} images with NaN or infinity, first at index {wrong.argmax()}."
+            )
+        if images.dtype.kind == "f" and highest.max() <= 1:
+            print("predict: float images in 0..1 are scaled to 0..255")
+            return 255.0
+        if lowest.min() < 0 or highest.max() > 255:
+            # A refusal would lose the whole upload for one overshooting pixel.
+            print(f"predict: values {lowest.min():g}..{highest.max():g} are clipped to 0..255")
+        return 1.0

@@ -1,0 +1,295 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bloodcells.cells import CellSet
+from bloodcells.codabench import stages, worker
+from bloodcells.codabench.worker import SubmissionFailed, score
+from bloodcells.competition import COMPETITION
+from bloodcells.evaluation import label_metrics
+
+PackZip = Callable[..., Path]
+
+
+def failure(zip_path: Path, cells: CellSet, work: Path, time_limit: float = 60) -> SubmissionFailed:
+    with pytest.raises(SubmissionFailed) as caught:
+        score(zip_path, cells, work, time_limit)
+    assert "\n" not in str(caught.value)
+    assert not (work / "scores.json").exists()
+    return caught.value
+
+
+def test_a_good_submission_gets_the_score_of_the_evaluation(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    work = tmp_path / "work with a space"
+    scores = score(pack_zip(), brightness_cells, work)
+    predicted = np.repeat(np.arange(8), 2)
+    expected = label_metrics(brightness_cells.labels, predicted, 8)
+    assert {key: scores[key] for key in expected} == expected
+    assert scores["accuracy"] == 15 / 16
+    assert tuple(scores) == COMPETITION.leaderboard
+    assert json.loads((work / "scores.json").read_text()) == scores
+    html = (work / "detailed_results.html").read_text()
+    assert "0.9375" in html and "http" not in html
+    record = json.loads((work / "run.json").read_text())
+    assert record["remarks"] == [] and record["cells_sha256"] == brightness_cells.sha256
+
+
+def test_the_prediction_run_holds_the_containers_files_and_no_truth(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    score(pack_zip(), brightness_cells, tmp_path / "work")
+    app = tmp_path / "work" / "prediction" / "app"
+    assert sorted(path.name for path in app.iterdir()) == ["ingested_program", "input_data", "output", "program"]
+    assert [path.name for path in (app / "input_data").iterdir()] == ["images.npy"]
+    assert sorted(path.name for path in (app / "output").iterdir()) == ["metadata.json", "predictions.csv"]
+    scoring = tmp_path / "work" / "scoring" / "app"
+    assert sorted(path.name for path in (scoring / "input").iterdir()) == ["ref", "res"]
+    assert "metadata" not in [path.name for path in (scoring / "output").iterdir()]
+
+
+def test_an_unfit_zip_fails_before_it_runs(pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
+    error = failure(pack_zip(None, **{"a/model.py": ""}), brightness_cells, tmp_path / "work")
+    assert error.stage == "zip"
+    assert "must be at the root" in (tmp_path / "work" / "detailed_results.html").read_text()
+
+
+BROKEN_CODE = {
+    "imports the repository": (
+        "from src.bloodcells import network",
+        "importing model.py: ModuleNotFoundError: No module named 'src'. "
+        "Only the zip's own files and the worker's packages are there: put the code beside model.py.",
+    ),
+    "imports the kit": (
+        "import bloodcells",
+        "importing model.py: ModuleNotFoundError: import of bloodcells halted; None in sys.modules. "
+        "Only the zip's own files and the worker's packages are there: put the code beside model.py.",
+    ),
+    "syntax error": ("class Model", "importing model.py: SyntaxError: expected ':' (model.py, line 1)"),
+    "no class": ("class Net: ...", "importing model.py: expected a class Model in model.py, got none. Name it Model."),
+    "no predict": (
+        "class Model: ...",
+        "importing model.py: expected a method predict(self, X) in Model, got none. Add it.",
+    ),
+    "needs an argument": (
+        "class Model:\n    def __init__(self, path): ...\n    def predict(self, X): ...",
+        "creating Model(): TypeError: Model.__init__() missing 1 required positional argument: 'path'",
+    ),
+    "weights not in the zip": (
+        "from pathlib import Path\nclass Model:\n    def __init__(self):\n"
+        "        (Path(__file__).parent / 'w.bin').read_bytes()\n    def predict(self, X): ...",
+        "creating Model(): FileNotFoundError: [Errno 2] No such file or directory:",
+    ),
+    "leaves at import": (
+        "import sys; sys.exit(0)",
+        "importing model.py: expected it to return, but it called sys.exit(0). Remove that call.",
+    ),
+    "leaves at once": (
+        "import os; os._exit(0)",
+        "expected predictions.csv, got exit code 0 and no such file. See the end of its output.",
+    ),
+    "crashes": (
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "expected predictions.csv, got signal 11 and no such file. See the end of its output.",
+    ),
+    "asks the network": (
+        "import urllib.request; urllib.request.urlopen('http://example.org/weights.h5')",
+        "importing model.py: URLError: <urlopen error there is no network here: example.org was asked for>",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "line"), BROKEN_CODE.values(), ids=BROKEN_CODE.keys())
+def test_broken_code_fails_with_its_own_line(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, code: str, line: str
+) -> None:
+    error = failure(pack_zip(code), brightness_cells, tmp_path / "work")
+    assert str(error).startswith(f"prediction run: {line}")
+
+
+EXPECTED = "expected an integer array of shape (16,) with labels 0..7"
+WRONG_RETURNS = {
+    "one-hot": (
+        "np.eye(8)[np.zeros(16, int)]",
+        f"{EXPECTED}, got float64 of shape (16, 8): one-hot or probabilities. Return their argmax(axis=1).",
+    ),
+    "column": ("np.zeros((16, 1), int)", f"{EXPECTED}, got int64 of shape (16, 1). Return labels[:, 0]."),
+    "float": ("np.zeros(16)", f"{EXPECTED}, got float64 of shape (16,). Return labels.astype(int)."),
+    "text": ("np.full(16, 'basophil')", f"{EXPECTED}, got <U8 of shape (16,). Return labels.astype(int)."),
+    "list": ("[0] * 16", f"{EXPECTED}, got list. Return a NumPy array."),
+    "nothing": ("None", f"{EXPECTED}, got NoneType. Return a NumPy array."),
+    "one too few": ("np.zeros(15, int)", f"{EXPECTED}, got int64 of shape (15,). Return one label per image."),
+    "-1": (
+        "np.array([0] * 14 + [-1, 0])",
+        f"{EXPECTED}, got 1 labels outside, the first, -1, at index 14. Count classes from 0.",
+    ),
+    "counted from 1": (
+        "np.array([1, 8] * 8)",
+        f"{EXPECTED}, got 8 labels outside, the first, 8, at index 1. Count classes from 0.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("value", "line"), WRONG_RETURNS.values(), ids=WRONG_RETURNS.keys())
+def test_what_predict_must_not_return(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, value: str, line: str
+) -> None:
+    code = f"import numpy as np\nclass Model:\n    def predict(self, X):\n        return {value}"
+    assert str(failure(pack_zip(code), brightness_cells, tmp_path / "work")) == f"prediction run: predict: {line}"
+
+
+def test_a_hang_is_killed_and_its_output_kept(pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
+    code = "import time; print('still here', flush=True); time.sleep(60)"
+    error = failure(pack_zip(code), brightness_cells, tmp_path / "work", time_limit=1.5)
+    assert str(error).startswith("prediction run: killed after 1.5 s (limit).")
+    assert error.log_tail == "still here"
+
+
+def test_what_a_failing_submission_printed_is_kept(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    code = (
+        "import sys\nclass Model:\n    def predict(self, X):\n"
+        "        print('looking at', len(X)); print('<warning>', file=sys.stderr)\n        return 1 / 0"
+    )
+    error = failure(pack_zip(code), brightness_cells, work)
+    assert str(error) == "prediction run: predict: ZeroDivisionError: division by zero"
+    for text in ("looking at 16", "<warning>", "Traceback", 'model.py", line 5, in predict'):
+        assert text in error.log_tail
+    assert "&lt;warning&gt;" in (work / "detailed_results.html").read_text()
+    assert "looking at 16" in (work / "prediction" / "logs" / "stdout.txt").read_text()
+
+
+RELATIVE = """
+import numpy as np
+
+class Model:
+    def __init__(self):
+        self.step = np.load("step.npy")
+
+    def predict(self, X):
+        scale = 255 if X.dtype.kind == "f" and X.max() <= 1 else 1
+        return (X.mean(axis=(1, 2, 3)) * scale // self.step).astype(int)
+"""
+
+
+def test_a_relative_path_scores_with_a_remark(pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
+    np.save(tmp_path / "step.npy", np.array(32))
+    path = pack_zip(RELATIVE, **{"step.npy": (tmp_path / "step.npy").read_bytes()})
+    assert score(path, brightness_cells, tmp_path / "work")["accuracy"] == 15 / 16
+    (remark,) = json.loads((tmp_path / "work" / "run.json").read_text())["remarks"]
+    assert remark.startswith("opens a file by a relative path")
+
+
+def test_a_second_run_leaves_nothing_of_the_first(pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
+    score(pack_zip(), brightness_cells, tmp_path / "work")
+    failure(pack_zip("class Net: ..."), brightness_cells, tmp_path / "work")
+    assert not (tmp_path / "work" / "run.json").exists()
+    assert "expected a class Model" in (tmp_path / "work" / "detailed_results.html").read_text()
+
+
+def with_scoring_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: Callable[[str], str]) -> None:
+    """Let the worker use a changed ``scoring.py``."""
+    programs = tmp_path / "programs"
+    shutil.copytree(stages.PROGRAMS, programs)
+    path = programs / "scoring" / "scoring.py"
+    path.write_text(change(path.read_text()))
+    monkeypatch.setattr(stages, "PROGRAMS", programs)
+
+
+BAD_PREDICTIONS = {
+    "missing": ("unlink()", "got no such file."),
+    "empty": ("write_text('')", "got an empty file."),
+    "extra column": ("write_text('label\\n' + '3,0.5\\n' * 16)", "got more than one column, '3,0.5', at index 0."),
+    "no header": ("write_text('3\\n' * 16)", "got '3' in line 1."),
+    "text": ("write_text('label\\n3\\nplatelet\\n')", "got 'platelet' at index 1. Write numbers."),
+    "too many": ("write_text('label\\n' + '3\\n' * 18)", "got 18 labels for 16 images: first surplus index 16."),
+    "too few": ("write_text('label\\n' + '3\\n' * 9)", "got 9 labels for 16 images: first missing index 9."),
+    "NaN": ("write_text('label\\n3\\nnan\\ninf\\n')", "got 2 NaN or infinite, first at index 1."),
+    "unknown class": ("write_text('label\\n3\\n8\\n-1\\n')", "got 2 other values, first 8 at index 1."),
+}
+
+
+@pytest.mark.parametrize(("change", "line"), BAD_PREDICTIONS.values(), ids=BAD_PREDICTIONS.keys())
+def test_the_scoring_program_checks_the_predictions(
+    brightness_cells: CellSet,
+    tmp_path: Path,
+    change: str,
+    line: str,
+    pack_zip: PackZip,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "run_program", _changing_the_predictions(worker.run_program, change))
+    error = failure(pack_zip(), brightness_cells, tmp_path / "work")
+    assert error.stage == "scoring"
+    assert str(error).startswith(
+        "scoring run: comparing: expected predictions.csv with the line 'label', then 16 lines with one label 0..7 "
+        f"each, {line}"
+    )
+
+
+def _changing_the_predictions(run_program: Callable[..., object], change: str) -> Callable[..., object]:
+    def run_and_change(stage: worker.Stage, *arguments: object) -> object:
+        end = run_program(stage, *arguments)
+        if stage.name == "prediction":
+            eval(f"path.{change}", {"path": stage.app / "output" / "predictions.csv"})
+        return end
+
+    return run_and_change
+
+
+BAD_SCORES = {
+    "unknown column": ('"f2": 1.0', "expected the leaderboard's columns ['accuracy'"),
+    "too large": ('"duration": 1e10', "expected a number below 1e+10 for duration, got 10000000000.0."),
+    "NaN": ('"duration": float("nan")', "expected a number below 1e+10 for duration, got nan."),
+}
+
+
+@pytest.mark.parametrize(("entry", "line"), BAD_SCORES.values(), ids=BAD_SCORES.keys())
+def test_scores_that_the_leaderboard_cannot_hold_are_refused(
+    pack_zip: PackZip,
+    brightness_cells: CellSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    entry: str,
+    line: str,
+) -> None:
+    metadata = '"duration": metadata["duration"]'
+    with_scoring_program(monkeypatch, tmp_path, lambda code: code.replace(metadata, f"{metadata}, {entry}"))
+    error = failure(pack_zip(), brightness_cells, tmp_path / "work")
+    assert str(error).startswith(f"scoring run: comparing: {line}")
+
+
+def test_a_foreign_scoring_program_is_checked_as_well(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = "import sys, pathlib; pathlib.Path(sys.argv[2], 'scores.json').write_text('{\"acc\": 1}')"
+    with_scoring_program(monkeypatch, tmp_path, lambda code: write)
+    error = failure(pack_zip(), brightness_cells, tmp_path / "work")
+    assert str(error).startswith("scoring run: expected the leaderboard's columns accuracy, ")
+    assert str(error).endswith("got acc.")
+
+
+def test_a_file_called_metadata_is_refused(pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib, numpy as np\nclass Model:\n    def predict(self, X):\n"
+        "        pathlib.Path(sys.argv[2], 'metadata').touch()\n        return np.zeros(len(X), int)"
+    )
+    error = failure(pack_zip(code), brightness_cells, tmp_path / "work")
+    assert "expected no file called metadata in the output" in str(error)
+
+
+def test_classes_that_do_not_occur_are_scored_and_listed(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    some = brightness_cells.take(np.arange(4))
+    scores = score(pack_zip(), some, tmp_path / "work")
+    assert scores["accuracy"] == scores["macro_f1"] == 1.0
+    html = (tmp_path / "work" / "detailed_results.html").read_text()
+    assert html.count("no images") == 6 and html.count("never") == 6

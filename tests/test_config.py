@@ -1,0 +1,19 @@
+import pytest
+
+from bloodcells.augmentation.policies import POLICIES
+from bloodcells.config import PROFILES, training_config
+from bloodcells.errors import KitError
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("init", ["scratch", "imagenet", "file.h5"])
+def test_every_profile_names_a_known_policy_and_keeps_what_it_was_given(profile, init):
+    config = training_config(profile, init, seed=3)
+    assert config.policy in POLICIES
+    assert (config.init, config.seed) == (init, 3)
+    assert (config.head_epochs == 0) == (init == "scratch")
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(KitError, match="expected quick or full, got 'fast'"):
+        training_config("fast", "scratch", 0)

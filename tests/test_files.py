@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from bloodcells.errors import KitError
+from bloodcells.files import read_json, replacing, sha256_of, write_csv, write_json
+
+
+def test_a_failed_write_leaves_the_previous_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "result.json"
+    write_json(path, {"kept": True})
+    with pytest.raises(RuntimeError), replacing(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert json.loads(path.read_text()) == {"kept": True}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_in_one_line_and_the_previous_file_stays(tmp_path):
+    path = tmp_path / "result.json"
+    write_json(path, 1)
+    with (
+        pytest.raises(KitError, match=r"cannot write .*result\.json: No space left.*previous file is intact"),
+        replacing(path),
+    ):
+        raise OSError(28, "No space left on device")
+    assert read_json(path) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(KitError, match="cannot write .*--out"):
+        write_json(tmp_path / "file" / "result.json", 1)
+
+
+def test_nan_is_never_written_as_json(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "file not found"), ("{", "not complete JSON")])
+def test_json_that_cannot_be_read_is_told(tmp_path, content, message):
+    path = tmp_path / "with space.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(KitError, match=message):
+        read_json(path)
+
+
+def test_csv_has_unix_newlines_on_every_system(tmp_path):
+    write_csv(tmp_path / "a.csv", ("id", "label"), [{"id": 0, "label": 3}])
+    assert (tmp_path / "a.csv").read_bytes() == b"id,label\n0,3\n"
+
+
+def test_sha256_of_a_known_file(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea")

@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+
+from bloodcells.errors import KitError
+from bloodcells.network import BACKBONE, IMAGENET_MEAN, IMAGENET_STD, build_network
+from bloodcells.pretrained import initialise
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return build_network(image_size=32, working_size=32, classes=8)
+
+
+@pytest.fixture(scope="module")
+def imagenet_like() -> keras.Model:
+    """What Keras builds for a file of ImageNet weights: its own normalisation layer holds the statistics."""
+    keras.utils.set_random_seed(7)
+    source = keras.applications.EfficientNetB3(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg")
+    normalisation = next(layer for layer in source.layers if isinstance(layer, keras.layers.Normalization))
+    normalisation.set_weights([np.array(IMAGENET_MEAN), np.array(IMAGENET_STD) ** 2, np.array(0)])
+    return source
+
+
+def test_a_file_gives_its_features_behind_our_preprocessing(network, imagenet_like, tmp_path):
+    path = tmp_path / "notop weights.weights.h5"
+    imagenet_like.save_weights(path)
+    initialise(network, str(path))
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    features = keras.Model(network.input, network.get_layer(BACKBONE).output)
+    np.testing.assert_allclose(
+        features.predict_on_batch(pixels), imagenet_like.predict_on_batch(pixels), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_weights_behind_another_preprocessing_are_refused(network, tmp_path):
+    plain = keras.applications.EfficientNetB3(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg")
+    path = tmp_path / "plain.weights.h5"
+    plain.save_weights(path)
+    with pytest.raises(KitError, match="expects another preprocessing"):
+        initialise(network, str(path))
+
+
+def test_a_missing_file_is_told_with_the_alternatives(network):
+    with pytest.raises(
+        KitError, match=r"init not found: expected imagenet, scratch or an existing \.h5 file, got nowhere"
+    ):
+        initialise(network, "nowhere.h5")
+
+
+def test_a_file_of_another_kind_is_refused(network, tmp_path):
+    path = tmp_path / "not weights.h5"
+    path.write_bytes(b"nothing")
+    with pytest.raises(KitError, match="does not hold an EfficientNetB3 without its top"):
+        initialise(network, str(path))
+
+
+def test_imagenet_without_a_network_says_what_to_do(network, monkeypatch):
+    def unreachable(**_):
+        raise Exception("URL fetch failure on https://example.org: None -- unreachable\nlong traceback")
+
+    monkeypatch.setattr(keras.applications, "EfficientNetB3", unreachable)
+    with pytest.raises(KitError, match="need the network once") as refusal:
+        initialise(network, "imagenet")
+    assert "\n" not in str(refusal.value)
+    assert "--init scratch" in str(refusal.value)
+
+
+def test_scratch_touches_nothing(network):
+    before = network.get_weights()
+    initialise(network, "scratch")
+    assert all(np.array_equal(old, new) for old, new in zip(before, network.get_weights(), strict=True))

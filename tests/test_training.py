@@ -1,0 +1,163 @@
+"""One small run, cut off and resumed in every way: EfficientNetB3 at 32 px on a hundred synthetic cells."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from bloodcells import training
+from bloodcells.cells import CellSet
+from bloodcells.config import TrainingConfig
+from bloodcells.errors import KitError
+from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
+
+CONFIG = TrainingConfig(
+    init="scratch",
+    policy="flips",
+    working_size=32,
+    batch_size=16,
+    head_epochs=1,
+    epochs=2,
+    learning_rate=1e-3,
+    warmup_steps=2,
+)
+
+
+@pytest.fixture(scope="module")
+def cells() -> CellSet:
+    return draw_smear(FEWEST_CELLS, seed=1).cells.take(np.arange(48))
+
+
+@pytest.fixture(scope="module")
+def complete(cells, tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("complete run")
+    training.train(cells, {"clean": cells}, CONFIG, run)
+    return run
+
+
+def lines(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def cut_off_after(epoch: int, complete: Path, run: Path) -> None:
+    """Make of a complete run the folder that a run killed during epoch ``epoch`` + 1 leaves."""
+    shutil.copytree(complete, run)
+    (run / training.WEIGHTS).unlink()
+    for checkpoint in (run / "checkpoints").glob("*.h5"):
+        if int(checkpoint.name[6:10]) > epoch:
+            checkpoint.unlink()
+
+
+def test_a_run_folder_tells_the_whole_run(complete, cells):
+    config = json.loads((complete / "config.json").read_text())
+    assert config["data_sha256"] == cells.sha256
+    assert config["policy"] == "flips"
+    assert json.loads((complete / "environment.json").read_text())["backend"] == "tensorflow"
+    records = lines(complete)
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    assert [record["phase"] for record in records] == ["head", "fine-tuning", "fine-tuning"]
+    assert all(0 <= record["clean_accuracy"] <= 1 for record in records)
+    assert records[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
+
+
+def test_only_the_last_two_checkpoints_are_kept(complete):
+    assert sorted(path.name for path in (complete / "checkpoints").iterdir()) == [
+        "epoch-0002.weights.h5",
+        "epoch-0003.weights.h5",
+    ]
+
+
+def test_the_result_carries_no_optimizer(complete):
+    newest = complete / "checkpoints" / "epoch-0003.weights.h5"
+    assert (complete / training.WEIGHTS).stat().st_size < 0.4 * newest.stat().st_size
+
+
+def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
+    run = tmp_path / "head only"
+    training.train(cells, {}, replace(CONFIG, epochs=0), run)
+    keras.utils.set_random_seed(CONFIG.seed)
+    untrained = training.build_network(96, 32, 8, CONFIG.dropout)
+    trained = training.load_network(run)
+    for before, after in zip(
+        untrained.get_layer(training.BACKBONE).get_weights(),
+        trained.get_layer(training.BACKBONE).get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_complete_run_is_used_and_not_trained_again(complete, cells, capsys):
+    before = (complete / "metrics.jsonl").read_bytes()
+    training.train(cells, {"clean": cells}, CONFIG, complete)
+    assert "already trained" in capsys.readouterr().out
+    assert (complete / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_result(complete, cells, tmp_path, capsys):
+    run = tmp_path / "cut off"
+    cut_off_after(2, complete, run)
+    training.train(cells, {"clean": cells}, CONFIG, run)
+    assert "resumed after epoch 2" in capsys.readouterr().out
+    assert [record["epoch"] for record in lines(run)] == [1, 2, 3]
+    np.testing.assert_allclose(
+        training.load_network(run).predict(cells.images.astype(np.float32), verbose=0),
+        training.load_network(complete).predict(cells.images.astype(np.float32), verbose=0),
+        atol=0.02,
+    )
+
+
+def test_a_truncated_checkpoint_falls_back_to_the_one_before(complete, cells, tmp_path, capsys):
+    run = tmp_path / "truncated"
+    cut_off_after(3, complete, run)
+    newest = run / "checkpoints" / "epoch-0003.weights.h5"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    training.train(cells, {}, CONFIG, run)
+    output = capsys.readouterr().out
+    assert "epoch-0003.weights.h5 cannot be read" in output
+    assert "resumed after epoch 2" in output
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"policy": "none"}])
+def test_a_folder_of_another_run_is_refused(complete, cells, change):
+    key, value = next(iter(change.items()))
+    with pytest.raises(KitError, match=f"holds another run: expected {key} = {value}, got"):
+        training.train(cells, {}, replace(CONFIG, **change), complete)
+
+
+def test_a_folder_of_other_cells_is_refused(complete, cells):
+    with pytest.raises(KitError, match="expected data_sha256"):
+        training.train(cells.take(np.arange(40)), {}, CONFIG, complete)
+
+
+def test_a_loss_that_is_not_a_number_stops_and_names_the_step(cells, tmp_path, monkeypatch):
+    def poisoned(*arguments):
+        yield from ((pixels * np.nan, labels) for pixels, labels in original(*arguments))
+
+    original = training.training_batches
+    monkeypatch.setattr(training, "training_batches", poisoned)
+    with pytest.raises(KitError, match="the loss became nan in epoch 1, step 1"):
+        training.train(cells, {}, CONFIG, tmp_path / "run")
+    assert not (tmp_path / "run" / training.WEIGHTS).exists()
+
+
+def test_fewer_cells_than_a_batch_are_refused_before_anything_is_written(cells, tmp_path):
+    with pytest.raises(KitError, match="expected at least a batch of 16, got 10"):
+        training.train(cells.take(np.arange(10)), {}, CONFIG, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unfinished_run_has_no_network_yet(complete, tmp_path):
+    cut_off_after(2, complete, tmp_path / "run")
+    with pytest.raises(KitError, match="is not trained to its end"):
+        training.load_network(tmp_path / "run")
+
+
+def test_truncated_weights_are_told_as_such(complete, tmp_path):
+    shutil.copytree(complete, tmp_path / "run")
+    (tmp_path / "run" / training.WEIGHTS).write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(KitError, match="truncated"):
+        training.load_network(tmp_path / "run")
