@@ -6,7 +6,7 @@ BLOODCELLS := $(VENV)/bin/bloodcells
 .PHONY: run test lint clean-venv
 
 run: $(VENV)/installed
-	$(BLOODCELLS) run --profile quick
+	$(BLOODCELLS) run --profile quick --tta 0
 
 test: $(VENV)/installed
 	$(VENV)/bin/python -m pytest

@@ -1,7 +1,7 @@
 import pytest
 
 from bloodcells.augmentation.policies import POLICIES
-from bloodcells.config import PROFILES, training_config
+from bloodcells.config import PROFILES, run_name, starting_point, training_config
 from bloodcells.errors import KitError
 
 
@@ -17,3 +17,13 @@ def test_every_profile_names_a_known_policy_and_keeps_what_it_was_given(profile,
 def test_an_unknown_profile_is_refused():
     with pytest.raises(KitError, match="expected quick or full, got 'fast'"):
         training_config("fast", "scratch", 0)
+
+
+def test_auto_starts_the_smear_from_scratch_and_real_cells_from_imagenet():
+    assert starting_point("auto", "synthetic") == "scratch"
+    assert starting_point("auto", "data/training_set.npz") == "imagenet"
+    assert starting_point("a.h5", "synthetic") == "a.h5"
+
+
+def test_a_run_is_named_after_its_data_profile_and_seed():
+    assert run_name("data/training_set.npz", "quick", 3) == "training_set-quick-3"

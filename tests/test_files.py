@@ -29,7 +29,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_previous_file_stays(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(KitError, match="cannot write .*--out"):
+    with pytest.raises(KitError, match=r"cannot write .*--out"):
         write_json(tmp_path / "file" / "result.json", 1)
 
 

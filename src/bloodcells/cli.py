@@ -149,12 +149,10 @@ def _cells(options: argparse.Namespace) -> "CellSet":
 
 
 def _training_config(options: argparse.Namespace) -> "TrainingConfig":
-    from bloodcells.config import training_config
+    from bloodcells.config import starting_point, training_config
 
-    init = options.init
-    if init == "auto":
-        init = "scratch" if options.data == "synthetic" else "imagenet"
-        print(f"init: {init}")
+    init = starting_point(options.init, options.data)
+    print(f"init: {init}")
     return training_config(options.profile, init, options.seed)
 
 
@@ -165,7 +163,9 @@ def _cleaning(options: argparse.Namespace) -> "CleaningSettings":
 
 
 def _run_folder(options: argparse.Namespace) -> Path:
-    return options.out or RUNS / f"{Path(options.data).stem}-{options.profile}-{options.seed}"
+    from bloodcells.config import run_name
+
+    return options.out or RUNS / run_name(options.data, options.profile, options.seed)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """What a training run is told: frozen values, and the two profiles that give them."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from bloodcells.errors import KitError
@@ -49,6 +50,21 @@ class TrainingConfig:
 PROFILES = ("quick", "full")
 
 
+def starting_point(init: str, data: str) -> str:
+    """Where training starts: ``init`` itself, or for ``auto`` ImageNet, and scratch for the ``synthetic`` smear.
+
+    The smear is there to try the kit without any download.
+    """
+    if init != "auto":
+        return init
+    return "scratch" if data == "synthetic" else "imagenet"
+
+
+def run_name(data: str, profile: str, seed: int) -> str:
+    """The name of a run folder: ``training_set-quick-0``."""
+    return f"{Path(data).stem}-{profile}-{seed}"
+
+
 def training_config(profile: str, init: str, seed: int) -> TrainingConfig:
     """The config of a profile.
 
@@ -63,12 +79,12 @@ def training_config(profile: str, init: str, seed: int) -> TrainingConfig:
     if profile == "quick":
         return TrainingConfig(
             init=init,
-            policy="flips" if scratch else "randaugment",
+            policy="flips",
             working_size=64,
             batch_size=32 if scratch else 64,
             head_epochs=0 if scratch else 1,
             epochs=4 if scratch else 3,
-            learning_rate=2e-3 if scratch else 4e-4,
+            learning_rate=2e-3 if scratch else 1e-3,
             warmup_steps=60,
             seed=seed,
         )
@@ -79,8 +95,8 @@ def training_config(profile: str, init: str, seed: int) -> TrainingConfig:
             working_size=96,
             batch_size=32 if scratch else 64,
             head_epochs=0 if scratch else 1,
-            epochs=100 if scratch else 12,
-            learning_rate=2e-3 if scratch else 4e-4,
+            epochs=100 if scratch else 8,
+            learning_rate=2e-3 if scratch else 6e-4,
             warmup_steps=200,
             seed=seed,
         )

@@ -15,6 +15,7 @@ the next epoch follows from the seed and the epoch.
 
 import json
 import math
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def train(training: CellSet, validation: Mapping[str, CellSet], config: Training
             steps_per_epoch=steps_per_epoch,
             shuffle=False,
             callbacks=[_StopOnNaN(), _EpochEnd(run, phase, validation, config.batch_size * steps_per_epoch)],
-            verbose="auto",
+            verbose=1 if sys.stdout.isatty() else 2,
         )
         done = phase.last
     with replacing(run / WEIGHTS) as beside:
@@ -235,6 +236,8 @@ class _EpochEnd(keras.callbacks.Callback):
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(metrics) + "\n")
         measured = ", ".join(f"{name} {metrics[f'{name}_accuracy']:.4f}" for name in self.validation)
+        if sys.stdout.isatty():
+            print()  # below Keras' progress bar
         print(f"epoch {epoch + 1} ({self.phase.name}): {measured}, {metrics['images_per_second']} images/s", flush=True)
 
     def _accuracy(self, cells: CellSet) -> float:

@@ -119,7 +119,7 @@ def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[st
     evaluation = read_json(run / "evaluation.json")["holdout"]
     scores = {}
     for name, cells in _clean_and_composite(parts, "holdout").items():
-        scores[name] = score(zip_path, cells, run / "score" / name)
+        scores[name] = score(zip_path, cells, run / "score" / name, checks=False)
         measured = evaluation[name][f"tta{tta_level}"]["accuracy"]
         if not np.isclose(scores[name]["accuracy"], measured, atol=1e-9):
             raise KitError(

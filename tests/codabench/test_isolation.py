@@ -1,17 +1,23 @@
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from bloodcells.codabench.isolation import Finished, Limits, run_isolated
+from bloodcells.codabench.isolation import Finished, Machine, run_isolated
+
+SOURCE = Path(__file__).parents[2] / "src"
 
 
 def run(code: str, tmp_path: Path, seconds: float = 20, memory: int = 2_000_000_000) -> Finished:
     program = tmp_path / "program.py"
     program.write_text(code)
     (tmp_path / "elsewhere").mkdir(exist_ok=True)
-    return run_isolated(program, ["one", "two"], tmp_path / "elsewhere", tmp_path / "logs", Limits(seconds, memory))
+    return run_isolated(program, ["one", "two"], tmp_path / "elsewhere", tmp_path / "logs", Machine(seconds, memory))
 
 
 def test_arguments_working_directory_and_exit_code(tmp_path: Path) -> None:
@@ -23,7 +29,7 @@ def test_arguments_working_directory_and_exit_code(tmp_path: Path) -> None:
 def test_neither_the_kit_nor_the_callers_folders_are_importable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     monkeypatch.setenv("A_SECRET", "x")
     end = run(
         "import os, sys, numpy\n"
@@ -36,7 +42,7 @@ def test_neither_the_kit_nor_the_callers_folders_are_importable(
     assert "ModuleNotFoundError: import of bloodcells halted" in log
     path = log.split("Traceback")[0].split()
     assert path[0] == str(tmp_path)
-    assert not any(entry.startswith(str(Path(__file__).parents[2] / "src")) for entry in path)
+    assert not any(entry.startswith(str(SOURCE)) for entry in path)
 
 
 def test_a_hang_is_killed_with_its_children(tmp_path: Path) -> None:
@@ -49,8 +55,27 @@ def test_a_hang_is_killed_with_its_children(tmp_path: Path) -> None:
     end = run(code, tmp_path, seconds=1)
     assert end.killed == "killed after 1 s (limit)"
     assert time.monotonic() - started < 5
-    deadline = time.monotonic() + 5
-    while _runs(int(end.stdout.read_text())):
+    wait_until(lambda: not _runs(int(end.stdout.read_text())))
+
+
+def test_nothing_runs_on_when_the_kit_is_killed(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
+    code = (
+        "import sys; from pathlib import Path; from bloodcells.codabench.isolation import Machine, run_isolated\n"
+        "here = Path(sys.argv[1]); run_isolated(here / 'program.py', [], here, here / 'logs', Machine(60, 10**9))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    kit = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment)
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+    kit.kill()
+    kit.wait()
+    wait_until(lambda: not _runs(int((tmp_path / "pid").read_text())))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

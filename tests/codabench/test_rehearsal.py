@@ -7,7 +7,7 @@ import pytest
 from bloodcells.cells import CellSet
 from bloodcells.codabench.archive import extract
 from bloodcells.codabench.golden import golden_images
-from bloodcells.codabench.isolation import Limits
+from bloodcells.codabench.isolation import Machine
 from bloodcells.codabench.rehearsal import Rehearsal, rehearse
 from bloodcells.codabench.stages import SubmissionFailed
 
@@ -30,7 +30,7 @@ def checked(pack_zip: Callable[..., Path], brightness_cells: CellSet, tmp_path: 
     def check(code: str, **members: str) -> Rehearsal:
         folder = tmp_path / "submission"
         extract(pack_zip(code, **members), folder)
-        return rehearse(folder, brightness_cells.images, tmp_path / "work", Limits(30, 2_000_000_000))
+        return rehearse(folder, brightness_cells.images, tmp_path / "work", Machine(30, 2_000_000_000))
 
     return check
 

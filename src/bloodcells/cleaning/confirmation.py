@@ -3,7 +3,7 @@
 A perceptual hash sees 64 signs of a grey thumbnail: all flat images share one, and round cells of one size come close.
 What two cells do not share is their texture. So both patches are reduced to a band of fine detail, and the second is
 explained as a mixture of the first and its derivatives for a small shift and a small growth; the motion this implies
-is carried out, and the fit repeated. The correlation is then 0.99 and more for a copy and at most 0.94 for another cell.
+is carried out, and the fit repeated. The correlation is then 0.99 for a copy and at most 0.94 for another cell.
 
 Source: P. Simard, Y. LeCun, J. Denker, *Efficient pattern recognition using a new transformation distance* (1992).
 """
@@ -39,7 +39,8 @@ class Comparison:
         for start in range(0, len(patches), _CHUNK):
             chunk = patches[start : start + _CHUNK].astype(np.float32)
             self._detail[start : start + _CHUNK] = fine @ chunk @ fine.T - coarse @ chunk @ coarse.T
-        self.faint = _inner(self._detail[:, 0]).std(axis=1) < _FAINT
+        contrast = [_inner(self._detail[:, scale]).std(axis=1) for scale in range(len(SCALES))]
+        self._faint = np.min(contrast, axis=0) < _FAINT
 
     def similarities(self, first: np.ndarray, second: np.ndarray, view: np.ndarray) -> np.ndarray:
         """Correlation of aligned detail for every pair: (M,) float64 in -1..1, -1 where a patch is faint.
@@ -51,7 +52,7 @@ class Comparison:
         """
         result = np.full(len(first), -1.0)
         for one in range(8 * len(SCALES)):
-            chosen = np.flatnonzero((view == one) & ~self.faint[first] & ~self.faint[second])
+            chosen = np.flatnonzero((view == one) & ~self._faint[first] & ~self._faint[second])
             for start in range(0, len(chosen), _CHUNK):
                 part = chosen[start : start + _CHUNK]
                 turned = dihedral(self._detail[first[part], one // 8], one % 8)

@@ -7,8 +7,9 @@ import numpy as np
 from bloodcells.cells import CellSet
 from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence
 from bloodcells.cleaning.confirmation import Comparison
-from bloodcells.cleaning.hashing import VIEWS, exact_keys, low_cosines, phash, view_hashes
+from bloodcells.cleaning.hashing import VIEWS, Progress, exact_keys, low_cosines, phash, view_hashes
 from bloodcells.cleaning.junk import appearance, junk_scores
+from bloodcells.cleaning.labels import NOT_SUSPECTED
 from bloodcells.cleaning.neighbours import near_pairs
 from bloodcells.cleaning.registration import SCALES, registered
 from bloodcells.cleaning.settings import CleaningSettings
@@ -16,9 +17,10 @@ from bloodcells.cleaning.table import CleaningTable, hex_column
 from bloodcells.errors import KitError
 
 _DEFAULTS = CleaningSettings()
+_REMOVED_FOR = ("exact_duplicates", "near_duplicates", "junk", "label_conflicts")
 
 
-def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS) -> CleaningTable:
+def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS, progress: Progress | None = None) -> CleaningTable:
     """Decide for every image whether to learn from it.
 
     Copies are found by perceptual hash and confirmed on pixels. Of a cluster of copies the image of the lowest index
@@ -27,6 +29,7 @@ def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS) -> CleaningT
     Args:
         cells: N labelled images.
         settings: thresholds.
+        progress: called with the number of images hashed so far and of all distinct ones.
 
     Raises:
         KitError: more than ``settings.max_removed_share`` of the images would go.
@@ -36,20 +39,20 @@ def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS) -> CleaningT
     original = first_occurrence(exact_keys(cells.images))
     distinct, row = np.unique(original, return_inverse=True)
     images = cells.images[distinct]
-    hashes = phash(images)
+    hashes = phash(images, progress)
     first, second = confirmed_pairs(images, settings)
     copies = everyone[original != everyone]
     clusters = cluster_ids(
         len(cells), np.concatenate([distinct[first], original[copies]]), np.concatenate([distinct[second], copies])
     )
-    labels_worn = _labels_in_cluster(cells.labels, clusters)
-    usual = labels_worn <= (1 if settings.label_conflicts == "drop" else settings.max_labels)
+    conflict = _labels_in_cluster(cells.labels, clusters) > 1
+    usual = ~conflict | (settings.label_conflicts == "keep")
     scores, evidence, no_cell = (
         column[row]
         for column in junk_scores(appearance(images), clusters[distinct], usual[distinct], settings.junk_threshold)
     )
     groups = np.where(clusters == ALONE, clusters.max(initial=ALONE) + 1 + everyone, clusters)
-    junk = _everywhere(no_cell, groups) | (labels_worn > settings.max_labels)
+    junk = _everywhere(no_cell, groups)
     stays = _lowest(groups, ~no_cell) == everyone
     exact = original != everyone
     table = CleaningTable(
@@ -61,9 +64,9 @@ def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS) -> CleaningT
         exact_duplicate=exact,
         near_duplicate=~stays & ~exact & ~junk,
         junk=junk,
-        label_conflict=labels_worn > 1,
-        suspected_label=np.zeros(len(cells), bool),
-        reason=_reasons(junk, labels_worn > 1, stays, exact, settings),
+        label_conflict=conflict,
+        suspected_label=np.full(len(cells), NOT_SUSPECTED),
+        reason=_reasons(junk, conflict, stays, exact, settings),
         seconds=time.perf_counter() - started,
     )
     _refuse_to_empty(table, settings)
@@ -127,8 +130,8 @@ def _refuse_to_empty(table: CleaningTable, settings: CleaningSettings) -> None:
     share = removed / max(len(table), 1)
     if share > settings.max_removed_share and not settings.allow_any_removal:
         counts = table.counts()
+        found = ", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in _REMOVED_FOR)
         raise KitError(
-            f"cleaning would remove {removed} of {len(table)} images ({share:.0%}; {counts['exact_duplicates']} exact "
-            f"and {counts['near_duplicates']} near duplicates, {counts['junk']} junk, {counts['label_conflicts']} label "
-            f"conflicts): expected at most {settings.max_removed_share:.0%}. Look at the file, or confirm with --yes."
+            f"cleaning removes too much: expected at most {settings.max_removed_share:.0%} of {len(table)} images, "
+            f"got {removed} ({share:.0%}; {found}). Look at the file, or confirm with --yes."
         )

@@ -13,16 +13,17 @@ population's own measure, so that a second run over what was kept finds nothing 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 _LEVELS = 16  # steps per colour channel: 4,096 colours of 16 grey levels' width
 _PRESENT = 5  # pixels from which an image holds a colour
 _COMMON_SHARE = 0.01  # share of images from which a colour is common: a second stain of 2 % stays in
 _COMMON_COUNT = 3  # and the fewest images, lest two pictures of junk vouch for each other
-_COLOUR_LIMIT = 0.45  # steps: the oddest of 11,951 real cells has 0.17, a cartoon in skin colours 0.68
+_COLOUR_LIMIT = 0.6  # steps: the oddest of 11,948 real cells has 0.17, a cartoon in skin colours 0.68
+_SMALL_SET = 200  # images at which the limit doubles: a second stain of 3 % is then six images, too few to be common
 _STRUCTURE_LIMIT = 7.0  # standard deviations: the oddest real cell has 5.7, an empty field 14
 _FLAT_LIMIT = 4.0  # grey levels of standard deviation: an empty field has 2, the palest real cell 19
 _RIDGE = 0.05  # added to the variances: sharpness at neighbouring scales is nearly collinear
@@ -50,6 +51,7 @@ class Appearance:
     n_pixels: int
 
     def __len__(self) -> int:
+        """The number of images."""
         return len(self.colours)
 
 
@@ -120,7 +122,8 @@ def _colour_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
     if not common.any():
         return np.zeros(len(looks))
     distance = distance_transform_edt(~common.reshape((_LEVELS,) * 3)).ravel()
-    return looks.colours @ distance / looks.n_pixels / _COLOUR_LIMIT
+    limit = _COLOUR_LIMIT * (1 + _SMALL_SET / len(population))
+    return looks.colours @ distance / looks.n_pixels / limit
 
 
 def _structure(images: np.ndarray) -> np.ndarray:
@@ -146,7 +149,7 @@ def _rings(size: int) -> list[np.ndarray]:
     offset = np.arange(size) - (size - 1) / 2
     radius = np.hypot(offset[:, None], offset) / size
     edges = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 1)
-    return [(radius >= low) & (radius < high) for low, high in zip(edges, edges[1:], strict=False)]
+    return [(radius >= low) & (radius < high) for low, high in pairwise(edges)]
 
 
 def _structure_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:

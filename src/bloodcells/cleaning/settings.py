@@ -11,13 +11,14 @@ class CleaningSettings:
     """Thresholds of ``examine``.
 
     Attributes:
-        max_distance: bits in which two perceptual hashes may differ for the pair to be compared on pixels.
-        min_similarity: correlation of the aligned pixels, -1..1, from which a pair is one cell twice.
+        max_distance: bits, 0..64, in which two perceptual hashes may differ for the pair to be compared on pixels.
+            Of copies shifted by 3 pixels or cropped to 90 %, 99 of 100 are within 10.
+        min_similarity: correlation of the aligned pixels, -1..1, from which a pair is one picture. Of two cells among
+            11,948 the most alike have 0.94, of copies 98 of 100 have at least 0.99.
         orientations: find flipped and rotated copies too (the eight dihedral views).
         junk_threshold: junk score from which an image is dropped.
-        max_labels: more labels than this on copies of one image, and the image is no cell at all.
-        label_conflicts: ``drop`` removes every copy of an image that carries two labels; ``keep`` leaves
-            the first copy of each label, for a person to decide.
+        label_conflicts: ``drop`` removes every copy of a picture that carries several labels; ``keep`` leaves them
+            all, for a person to decide.
         max_removed_share: share of the images, 0..1, above which ``examine`` refuses to go on. A half: where most
             of a file would go, either the file or a threshold is not what its user thinks.
         allow_any_removal: go on all the same.
@@ -27,7 +28,6 @@ class CleaningSettings:
     min_similarity: float = 0.97
     orientations: bool = True
     junk_threshold: float = 1.0
-    max_labels: int = 2
     label_conflicts: Literal["drop", "keep"] = "drop"
     max_removed_share: float = 0.5
     allow_any_removal: bool = False
@@ -36,15 +36,12 @@ class CleaningSettings:
         """Refuse thresholds that cannot mean anything.
 
         Raises:
-            TypeError: ``max_distance`` or ``max_labels`` is not an integer.
+            TypeError: ``max_distance`` is not an integer.
             ValueError: a value is out of its range.
         """
-        for name in ("max_distance", "max_labels"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name}: expected an integer, got {value!r}")
+        if isinstance(self.max_distance, bool) or not isinstance(self.max_distance, int):
+            raise TypeError(f"max_distance: expected a whole number of bits, got {self.max_distance!r}")
         _in_range("max_distance", self.max_distance, 0, HASH_BITS)
-        _in_range("max_labels", self.max_labels, 1, float("inf"))
         _in_range("min_similarity", self.min_similarity, -1, 1)
         _in_range("junk_threshold", self.junk_threshold, 0, float("inf"))
         _in_range("max_removed_share", self.max_removed_share, 0, 1)

@@ -1,7 +1,7 @@
 """The result of the cleaning: one row per image, whatever was decided about it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from bloodcells.cleaning.clusters import ALONE
 from bloodcells.cleaning.hashing import as_hex
+from bloodcells.cleaning.labels import NOT_SUSPECTED, suspected_labels
 from bloodcells.files import write_csv, write_json
 
 KEEP, DROP = "keep", "drop"
@@ -34,7 +35,7 @@ class CleaningTable:
         near_duplicate: (N,) bool, not that, but the same picture as an image before it.
         junk: (N,) bool, no cell.
         label_conflict: (N,) bool, in a cluster of one picture with several labels.
-        suspected_label: (N,) bool, given another label by confident predictions; never a reason to drop.
+        suspected_label: (N,) int64, what confident predictions say instead, -1 where none do; never a reason to drop.
         reason: (N,) str, one of ``REASONS``, or empty for an image that is kept.
         seconds: what the examination took.
     """
@@ -53,6 +54,7 @@ class CleaningTable:
     seconds: float
 
     def __len__(self) -> int:
+        """The number of images."""
         return len(self.label)
 
     @cached_property
@@ -75,9 +77,16 @@ class CleaningTable:
             "near_duplicates": dropped["near_duplicate"],
             "junk": dropped["junk"],
             "label_conflicts": dropped["label_conflict"],
-            "suspected_labels": int(self.suspected_label.sum()),
+            "suspected_labels": int((self.suspected_label != NOT_SUSPECTED).sum()),
             "seconds": round(self.seconds, 3),
         }
+
+    def with_suspected_labels(self, probabilities: np.ndarray) -> "CleaningTable":
+        """The same table with the labels that out-of-fold ``probabilities`` (N, C) contradict.
+
+        Rows of NaN are images without a prediction. See `labels.suspected_labels`.
+        """
+        return replace(self, suspected_label=suspected_labels(self.label, probabilities))
 
     def write(self, folder: Path) -> None:
         """Write ``cleaning.csv`` (one row per image) and ``cleaning.json`` (the counts) into ``folder``."""
@@ -85,7 +94,7 @@ class CleaningTable:
         write_json(folder / "cleaning.json", self.counts())
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        for index in range(len(self)):
+        for index, suspected in enumerate(self.suspected_label):
             yield {
                 "index": index,
                 "label": self.label[index],
@@ -95,7 +104,7 @@ class CleaningTable:
                 "decision": self.decision[index],
                 "reason": self.reason[index],
                 "evidence": self.evidence[index],
-                "suspected_label": int(self.suspected_label[index]),
+                "suspected_label": "" if suspected == NOT_SUSPECTED else suspected,
             }
 
 

@@ -23,11 +23,18 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a process may take: wall-clock seconds, and bytes of resident memory with all its children."""
+class Machine:
+    """What a process runs on.
+
+    Attributes:
+        seconds: wall-clock time until it is killed.
+        memory: bytes of resident memory, all its children included, at which it is killed.
+        python: the interpreter; its installed packages are there, and no others.
+    """
 
     seconds: float
     memory: int
+    python: str = sys.executable
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,7 @@ def run_isolated(
     arguments: Sequence[str],
     working_directory: Path,
     logs: Path,
-    limits: Limits,
-    python: str = sys.executable,
+    machine: Machine,
 ) -> Finished:
     """Run a Python program where nothing of the kit, the caller's folders or its environment can be seen.
 
@@ -69,11 +75,10 @@ def run_isolated(
         arguments: its arguments.
         working_directory: where it runs.
         logs: folder for ``stdout.txt``, ``stderr.txt``, and an empty home and temporary folder.
-        limits: it is killed, with its children, beyond these.
-        python: the interpreter whose packages it gets.
+        machine: the interpreter and the machine.
     """
-    folders = os.pathsep.join(package_folders(python))
-    command = [python, "-I", "-S", str(LAUNCHER), folders, str(program), *arguments]
+    folders = os.pathsep.join(package_folders(machine.python))
+    command = [machine.python, "-I", "-S", str(LAUNCHER), folders, str(program), *arguments]
     started = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -87,7 +92,7 @@ def run_isolated(
     assert process.stdout and process.stderr
     drains = [_Drain(process.stdout, logs / "stdout.txt"), _Drain(process.stderr, logs / "stderr.txt")]
     try:
-        killed, peak_memory = _watch(process, started, limits)
+        killed, peak_memory = _watch(process, started, machine)
     finally:
         _kill_group(process)
         for drain in drains:
@@ -118,7 +123,7 @@ def _clean_environment(logs: Path) -> dict[str, str]:
     }
 
 
-def _watch(process: subprocess.Popen[bytes], started: float, limits: Limits) -> tuple[str, int]:
+def _watch(process: subprocess.Popen[bytes], started: float, machine: Machine) -> tuple[str, int]:
     """Wait for the end or a limit; return why it has to be killed (or nothing) and the peak memory in bytes."""
     peak_memory = 0
     while True:
@@ -127,10 +132,10 @@ def _watch(process: subprocess.Popen[bytes], started: float, limits: Limits) -> 
             return "", peak_memory
         except subprocess.TimeoutExpired:
             peak_memory = max(peak_memory, _resident_memory(process.pid))
-        if peak_memory > limits.memory:
-            return f"killed at {peak_memory / 1e9:.1f} GB of memory (limit {limits.memory / 1e9:.1f} GB)", peak_memory
-        if time.monotonic() - started > limits.seconds:
-            return f"killed after {limits.seconds:g} s (limit)", peak_memory
+        if peak_memory > machine.memory:
+            return f"killed at {peak_memory / 1e9:.1f} GB of memory (limit {machine.memory / 1e9:.1f} GB)", peak_memory
+        if time.monotonic() - started > machine.seconds:
+            return f"killed after {machine.seconds:g} s (limit)", peak_memory
 
 
 def _resident_memory(pid: int) -> int:

@@ -7,8 +7,11 @@ the ``.pth`` files of editable installs unread; FOLDERS (joined by ``os.pathsep`
 import builtins
 import os
 import runpy
+import signal
 import socket
 import sys
+import threading
+import time
 from typing import Any
 
 
@@ -20,8 +23,21 @@ def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
         raise OSError(f"there is no network here: {arguments[1]} was asked for")
 
 
+def end_with_the_parent() -> None:
+    """Leave nothing running when the kit is killed: whoever watches the limits is gone then."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
     """Set up the interpreter and run PROGRAM as ``python3 PROGRAM ARGUMENT...`` would."""
+    end_with_the_parent()
     folders, program, *arguments = sys.argv[1:]
     sys.path[:] = [os.path.dirname(program), *sys.path, *folders.split(os.pathsep)]  # noqa: PTH120
     # The kit may be installed as an ordinary package; the scoring machine does not have it.

@@ -101,7 +101,7 @@ def _class_table(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> 
         precision = f"{right / predicted:.3f}" if predicted else "never"
         bar = f'<span class="bar" style="width:{100 * right / true:.1f}%"></span>' if true else ""
         rows.append(
-            f"<tr><th>{index} {escape(name)}</th><td>{true:,}</td><td>{precision}</td><td>{recall}</td>"
+            f"<tr><th>{index}&nbsp;{escape(name)}</th><td>{true:,}</td><td>{precision}</td><td>{recall}</td>"
             f'<td class="wide">{bar}</td></tr>'
         )
     head = "<th>class</th><th>images</th><th>precision</th><th>recall</th><th></th>"
@@ -111,7 +111,7 @@ def _class_table(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> 
 def _matrix(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
     head = "".join(f"<th>{index}</th>" for index in range(len(classes)))
     rows = "".join(
-        f"<tr><th>{index} {escape(name)}</th>{_matrix_cells(index, confusion[index])}</tr>"
+        f"<tr><th>{index}&nbsp;{escape(name)}</th>{_matrix_cells(index, confusion[index])}</tr>"
         for index, name in enumerate(classes)
     )
     return (
@@ -121,12 +121,13 @@ def _matrix(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
 
 
 def _matrix_cells(true: int, row: Sequence[int]) -> str:
-    """Cells shaded by their share of the row: the diagonal in one colour, confusions in another."""
+    """Cells shaded by their share of the row: the diagonal in one colour; confusions in another, four times as deep."""
     total = max(sum(row), 1)
     cells = []
     for predicted, count in enumerate(row):
-        colour = "good" if predicted == true else "bad"
+        colour, gain = ("good", 1) if predicted == true else ("bad", 4)
         # At most 0.6, so that the number stays readable in both colour schemes.
-        shade = f' style="background:rgba(var(--{colour}),{0.6 * count / total:.3f})"' if count else ""
+        opacity = 0.6 * min(gain * count / total, 1)
+        shade = f' style="background:rgba(var(--{colour}),{opacity:.3f})"' if count else ""
         cells.append(f"<td{shade}>{count or ''}</td>")
     return "".join(cells)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
-from bloodcells.codabench.isolation import Limits
+from bloodcells.codabench.isolation import Machine
 from bloodcells.codabench.stages import PROGRAMS, lay_out, run_program
 from bloodcells.competition import COMPETITION
 
@@ -57,14 +57,14 @@ class Rehearsal:
         )
 
 
-def rehearse(submission: Path, images: np.ndarray, work: Path, limits: Limits) -> Rehearsal:
+def rehearse(submission: Path, images: np.ndarray, work: Path, machine: Machine) -> Rehearsal:
     """Check an unpacked submission, with its own folder as the working directory.
 
     Args:
         submission: the unpacked zip; it is copied.
         images: (N, S, S, 3) uint8, at least one; repeated where fewer than 257.
         work: gets the folder ``check``.
-        limits: of the whole check.
+        machine: what it runs on; its limits hold for the whole check.
 
     Raises:
         SubmissionFailed: the model cannot be created, or a limit was reached.
@@ -74,6 +74,6 @@ def rehearse(submission: Path, images: np.ndarray, work: Path, limits: Limits) -
     shutil.copytree(submission, own_folder)
     np.save(stage.app / "input_data" / "images.npy", np.resize(images[:_IMAGES], (_IMAGES, *images.shape[1:])))
     np.save(stage.app / "input_data" / "golden.npy", golden_images(COMPETITION.image_size))
-    run_program(stage, "checks.json", limits, own_folder)
+    run_program(stage, "checks.json", machine, own_folder)
     report = json.loads((stage.app / "output" / "checks.json").read_text("utf-8"))
     return Rehearsal(**{**report, "remarks": tuple(report["remarks"])})

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bloodcells.codabench.isolation import Finished, Limits, run_isolated
+from bloodcells.codabench.isolation import Finished, Machine, run_isolated
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.files import write_json
@@ -65,14 +65,14 @@ def competition_facts() -> dict[str, object]:
     return {key: facts[key] for key in ("title", "classes", "metric", "leaderboard")}
 
 
-def run_program(stage: Stage, product: str, limits: Limits, working_directory: Path) -> Finished:
+def run_program(stage: Stage, product: str, machine: Machine, working_directory: Path) -> Finished:
     """Run a stage's program as its ``metadata.yaml`` says; success means that ``product`` was written.
 
     Raises:
         SubmissionFailed: it was killed, ended without ``product``, or wrote a file called ``metadata``.
     """
     program, *arguments = _command(stage.app)
-    end = run_isolated(Path(program), arguments, working_directory, stage.logs, limits)
+    end = run_isolated(Path(program), arguments, working_directory, stage.logs, machine)
     if end.killed:
         raise failure(stage, end, f"{end.killed}. Make predict faster or smaller, or use a lower TTA level.")
     if end.exit_code or not (stage.app / "output" / product).is_file():

@@ -8,6 +8,8 @@ compares. Between them a third run checks what one call of ``predict`` does not 
 import math
 import re
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy as np
 from bloodcells.cells import CellSet
 from bloodcells.codabench import page
 from bloodcells.codabench.archive import check_archive, extract
-from bloodcells.codabench.isolation import Finished, Limits
+from bloodcells.codabench.isolation import Finished, Machine
 from bloodcells.codabench.modelfiles import check_model_files
 from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.codabench.stages import Stage, SubmissionFailed, failure, lay_out, run_program
@@ -35,6 +37,8 @@ def score(
     work: Path,
     time_limit: float = COMPETITION.time_limit,
     memory_limit: int = COMPETITION.memory_limit,
+    checks: bool = True,
+    python: str = sys.executable,
 ) -> dict[str, float]:
     """Score a submission zip on labelled cells, as the competition would.
 
@@ -48,6 +52,8 @@ def score(
         work: folder to work in.
         time_limit: seconds for each run, imports included.
         memory_limit: bytes of resident memory.
+        python: the interpreter for the submission; the scoring program runs on the kit's own.
+        checks: also make the check run; without it where packaging has just made it.
 
     Returns:
         The leaderboard's columns: 0..1 for metrics, ``duration`` in seconds of ``predict``.
@@ -56,12 +62,12 @@ def score(
         SubmissionFailed: one line that names stage and reason.
     """
     _clear(work)
-    limits = Limits(time_limit, memory_limit)
+    machine = Machine(time_limit, memory_limit, python)
     try:
         remarks = _unpack(zip_path, work / "submission")
-        prediction, prediction_end, path_remarks = _prediction_run(test_set, work, limits)
-        check, check_remarks = _check_run(prediction, test_set, work, limits)
-        scoring, scoring_end = _scoring_run(prediction, test_set, work, limits)
+        prediction, prediction_end, path_remarks = _prediction_run(test_set, work, machine)
+        check, check_remarks = _check_run(prediction, test_set, work, machine) if checks else ({}, [])
+        scoring, scoring_end = _scoring_run(prediction, test_set, work, replace(machine, python=sys.executable))
         scores = _read_scores(scoring, scoring_end)
     except SubmissionFailed as error:
         logs = {"output": error.log_tail} if error.log_tail else {}
@@ -99,7 +105,7 @@ def _unpack(zip_path: Path, folder: Path) -> list[str]:
         raise SubmissionFailed("zip", str(error)) from error
 
 
-def _prediction_run(test_set: CellSet, work: Path, limits: Limits) -> tuple[Stage, Finished, list[str]]:
+def _prediction_run(test_set: CellSet, work: Path, machine: Machine) -> tuple[Stage, Finished, list[str]]:
     """The first container: from images to ``predictions.csv``. Returns the stage, its end, and remarks.
 
     Where a file is not found from the canonical working directory, a second attempt starts in the
@@ -109,13 +115,13 @@ def _prediction_run(test_set: CellSet, work: Path, limits: Limits) -> tuple[Stag
     shutil.move(work / "submission", stage.app / "ingested_program")
     np.save(stage.app / "input_data" / "images.npy", test_set.images)
     try:
-        return stage, run_program(stage, "predictions.csv", limits, stage.app / "program"), []
+        return stage, run_program(stage, "predictions.csv", machine, stage.app / "program"), []
     except SubmissionFailed as error:
         if not _MISSING_FILE.search(str(error)):
             raise
         canonical = error
     try:
-        end = run_program(stage, "predictions.csv", limits, stage.app / "ingested_program")
+        end = run_program(stage, "predictions.csv", machine, stage.app / "ingested_program")
     except SubmissionFailed:
         raise canonical from None
     remark = (
@@ -125,10 +131,12 @@ def _prediction_run(test_set: CellSet, work: Path, limits: Limits) -> tuple[Stag
     return stage, end, [remark]
 
 
-def _check_run(prediction: Stage, test_set: CellSet, work: Path, limits: Limits) -> tuple[dict[str, float], list[str]]:
+def _check_run(
+    prediction: Stage, test_set: CellSet, work: Path, machine: Machine
+) -> tuple[dict[str, float], list[str]]:
     """The run that no competition makes: its figures and remarks; a failure if golden outputs differ."""
     try:
-        rehearsal = rehearse(prediction.app / "ingested_program", test_set.images, work, limits)
+        rehearsal = rehearse(prediction.app / "ingested_program", test_set.images, work, machine)
     except SubmissionFailed as error:
         return {}, [f"the checks did not end: {error}"]
     if rehearsal.golden_problem():
@@ -138,17 +146,17 @@ def _check_run(prediction: Stage, test_set: CellSet, work: Path, limits: Limits)
         "images_per_second": round(1 / rehearsal.seconds_per_image, 1),
         "projected_seconds": round(rehearsal.projected_seconds(), 1),
     }
-    return figures, [*rehearsal.remarks, *rehearsal.time_remarks(limits.seconds)]
+    return figures, [*rehearsal.remarks, *rehearsal.time_remarks(machine.seconds)]
 
 
-def _scoring_run(prediction: Stage, test_set: CellSet, work: Path, limits: Limits) -> tuple[Stage, Finished]:
+def _scoring_run(prediction: Stage, test_set: CellSet, work: Path, machine: Machine) -> tuple[Stage, Finished]:
     """The second container: from ``predictions.csv`` and the truth to ``scores.json``."""
     stage = lay_out("scoring", "scoring", work, TRAVELLING)
     shutil.copytree(prediction.app / "input_data", stage.app / "input_data", dirs_exist_ok=True)
     shutil.copytree(prediction.app / "output", stage.app / "input" / "res")
     (stage.app / "input" / "ref").mkdir()
     np.save(stage.app / "input" / "ref" / "labels.npy", test_set.labels)
-    return stage, run_program(stage, "scores.json", limits, stage.app / "program")
+    return stage, run_program(stage, "scores.json", machine, stage.app / "program")
 
 
 def _read_scores(stage: Stage, end: Finished) -> dict[str, float]:

@@ -271,7 +271,8 @@ def draw_chain(seed: int, index: int) -> Chain:
     families = _draw_families(rng)
     strengths = STRENGTHS[0] + rng.random(len(families)) * (STRENGTHS[1] - STRENGTHS[0])
     strengths *= min(1.0, BUDGET / strengths.sum())
-    return tuple(_draw_step(family, strength, rng) for family, strength in zip(families, strengths.tolist(), strict=True))
+    pairs = zip(families, strengths.tolist(), strict=True)
+    return tuple(_draw_step(family, strength, rng) for family, strength in pairs)
 
 
 def apply_chain(image: np.ndarray, chain: Chain) -> np.ndarray:

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bloodcells.augmentation.pipeline import augmented_images
 from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.table import REASONS
@@ -52,6 +51,8 @@ def policy_gallery(images: np.ndarray, policies: Sequence[str], title: str, seed
         title: of the sheet.
         seed: of the augmentation.
     """
+    from bloodcells.augmentation.pipeline import augmented_images  # imports Keras, which takes seconds
+
     rows = {"as it is": images, **{policy: augmented_images(images, policy, seed) for policy in policies}}
     return _named_rows(rows, len(images), title)
 

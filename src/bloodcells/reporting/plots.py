@@ -33,8 +33,8 @@ def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     number = [epoch["epoch"] for epoch in epochs]
     lines = {
         "validation, clean": ("clean_accuracy", "clean", "o-"),
-        "validation, composite corruption": ("composite_accuracy", "composite", "s-"),
-        "training, augmented, during the epoch": ("accuracy", "training", "^--"),
+        "validation, composite": ("composite_accuracy", "composite", "s-"),
+        "training, augmented": ("accuracy", "training", "^--"),
     }
     for label, (key, colour, style) in lines.items():
         axes.plot(number, [epoch[key] for epoch in epochs], style, color=SET_COLOURS[colour], label=label)

@@ -29,7 +29,7 @@ def run_record(run: Path) -> dict[str, Any]:
     """
     config = read_json(run / "config.json")
     summary = read_json(run / "summary.json")
-    epochs = _read_epochs(run / "metrics.jsonl")
+    epochs = read_epochs(run)
     training_cells = config.pop("data_sha256")
     config.pop("data_origin")
     profile = _profile_of(config)
@@ -59,7 +59,13 @@ def read_records(reports: Path) -> list[dict[str, Any]]:
     return [record for record in found if record.get("kind") == "run"]
 
 
-def _read_epochs(path: Path) -> list[dict[str, Any]]:
+def read_epochs(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's ``metrics.jsonl``, one for each epoch.
+
+    Raises:
+        KitError: the file is missing or damaged.
+    """
+    path = run / "metrics.jsonl"
     if not path.is_file():
         raise KitError(f"file not found: {path}. Run the training first.")
     try:

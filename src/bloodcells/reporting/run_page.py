@@ -72,7 +72,7 @@ The zip that would be uploaded scores **{accuracy["clean"]:.4f}** on the clean h
 def _results(record: Mapping[str, Any]) -> str:
     return f"""## Results
 
-{metrics_table(record)}
+{metrics_table(record["metrics"])}
 *Accuracy of the trained network. Clean: cells as they are. Composite: the same cells, each through a random chain of
 corruptions that is frozen for all runs and no part of training. The interval (Wilson) is for drawing other cells;
 another seed moves the figures too.*
@@ -98,7 +98,7 @@ curves: the last one is used.*
 
 ## The zip
 
-{scores_table(record)}
+{scores_table(record["scores"])}
 *`submission.zip` unpacked and run in an isolated process as the competition's worker does, on the hold-out. Duration is
 that of `predict`, on the hardware named above. The walk refuses a zip that scores otherwise than the network.*
 """

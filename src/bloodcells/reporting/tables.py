@@ -19,14 +19,14 @@ def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "", 1).removeprefix("-").isdecimal()
 
 
-def metrics_table(record: Mapping[str, Any]) -> str:
-    """Every part, set and level of test-time augmentation of a record, with n and an interval for accuracy."""
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Every part, set and level of test-time augmentation of ``evaluation.json``, with an interval for accuracy."""
     columns = (
         "part", "set", "test-time augmentation", "n", "accuracy", "95 % interval", "balanced accuracy", "macro F1",
         "calibration error",
     )  # fmt: skip
     rows = []
-    for part, sets in record["metrics"].items():
+    for part, sets in metrics.items():
         for name in SETS:
             for level, measured in sets[name].items():
                 low, high = accuracy_interval(measured["accuracy"], measured["images"])
@@ -38,12 +38,12 @@ def metrics_table(record: Mapping[str, Any]) -> str:
     return markdown_table(columns, rows)
 
 
-def scores_table(record: Mapping[str, Any]) -> str:
+def scores_table(by_set: Mapping[str, Mapping[str, float]]) -> str:
     """What the local worker gave the zip, by set: the leaderboard's columns."""
-    columns = list(next(iter(record["scores"].values())))
+    columns = list(next(iter(by_set.values())))
     rows = [
         (name, *(f"{scores[key]:.1f} s" if key == "duration" else f"{scores[key]:.4f}" for key in columns))
-        for name, scores in record["scores"].items()
+        for name, scores in by_set.items()
     ]
     return markdown_table(["hold-out", *(key.replace("_", " ") for key in columns)], rows)
 

@@ -1,0 +1,69 @@
+"""What the five notebooks share: their settings, read from environment variables, and what follows from them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bloodcells.cells import CellSet
+from bloodcells.config import TrainingConfig, run_name, starting_point, training_config
+from bloodcells.errors import KitError
+from bloodcells.sources import KNOWN, open_source
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a walk through the notebooks.
+
+    Paths in the variables are relative to the repository, as on the command line; those here are relative to the
+    notebook, so that no output names a user's folder.
+
+    Attributes:
+        data: ``BLOODCELLS_DATA``: an ``.npz``, ``synthetic`` or ``bloodmnist``. By default
+            ``data/training_set.npz`` where it exists, else ``synthetic``.
+        profile: ``BLOODCELLS_PROFILE``, by default ``quick``.
+        init: ``BLOODCELLS_INIT``: ``imagenet``, ``scratch`` or an ``.h5`` file. By default ``scratch`` for the
+            synthetic smear, else ``imagenet``.
+        cells: ``BLOODCELLS_CELLS``: how many cells the synthetic smear draws; its own default when None.
+        run: ``BLOODCELLS_RUN``: the run folder of all five, by default the one of ``bloodcells run``.
+        cache: folder of downloads.
+    """
+
+    data: str
+    profile: str
+    init: str
+    cells: int | None
+    run: Path
+    cache: Path
+
+    def open_cells(self) -> CellSet:
+        """The cells, as `sources.open_source` gives them."""
+        return open_source(self.data, self.cache, cells=self.cells)
+
+    def training_config(self) -> TrainingConfig:
+        """The config of the profile, seed 0."""
+        return training_config(self.profile, self.init, seed=0)
+
+
+def read_settings() -> Settings:
+    """The settings of a notebook that runs in ``notebooks/``, or in the folder above it.
+
+    Raises:
+        KitError: ``BLOODCELLS_CELLS`` is not a number.
+    """
+    root = Path("..") if Path.cwd().name == "notebooks" else Path()
+    told = {name: os.environ.get(f"BLOODCELLS_{name}", "") for name in ("DATA", "PROFILE", "INIT", "CELLS", "RUN")}
+    if told["CELLS"] and not told["CELLS"].isdecimal():
+        raise KitError(f"BLOODCELLS_CELLS: expected a number, got {told['CELLS']!r}. Give one or leave it out.")
+    own_cells = Path("data/training_set.npz")
+    data = told["DATA"] or (str(own_cells) if (root / own_cells).exists() else "synthetic")
+    profile = told["PROFILE"] or "quick"
+    init = starting_point(told["INIT"] or "auto", data)
+    run = told["RUN"] or Path("runs") / run_name(Path(data).stem + told["CELLS"], profile, seed=0)
+    return Settings(
+        data=data if data in KNOWN else str(root / data),
+        profile=profile,
+        init=init if init in ("scratch", "imagenet") else str(root / init),
+        cells=int(told["CELLS"]) if told["CELLS"] else None,
+        run=root / run,
+        cache=root / "data",
+    )

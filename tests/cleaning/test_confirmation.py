@@ -1,0 +1,81 @@
+"""Registration and confirmation: copies correlate, other cells do not, flat images with nothing."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bloodcells.cleaning.confirmation import Comparison
+from bloodcells.cleaning.hashing import VIEWS, dihedral, low_cosines, view_hashes
+from bloodcells.cleaning.registration import PATCH, SCALES, registered
+
+
+def jpeg(image):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "jpeg", quality=40)
+    return np.asarray(Image.open(stream))
+
+
+def crop(image):
+    return np.asarray(Image.fromarray(image[5:-5, 5:-5]).resize((96, 96), Image.Resampling.BICUBIC))
+
+
+def shift(image):
+    return np.pad(image, ((3, 0), (0, 2), (0, 0)), mode="edge")[:96, 2:]
+
+
+CHANGES = {
+    "jpeg": jpeg,
+    "crop": crop,
+    "shift": shift,
+    "brightness": lambda image: np.clip(image * 1.15, 0, 255).astype(np.uint8),
+    "contrast": lambda image: np.clip((image - image.mean()) * 0.85 + image.mean(), 0, 255).astype(np.uint8),
+    "noise": lambda image: np.clip(image + np.random.default_rng(0).normal(0, 6, image.shape), 0, 255).astype(np.uint8),
+}
+
+
+def probes(patches):
+    return np.concatenate([view_hashes(low_cosines(patches[:, scale])) for scale in range(len(SCALES))], axis=1)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_copy_is_near_by_hash_and_alike_by_pixels(sound, change):
+    images = sound.images[:80]
+    copies = np.stack([CHANGES[change](image) for image in images])
+    patches = registered(np.concatenate([images, copies]))
+    apart = np.bitwise_count(probes(patches[:80]) ^ probes(patches[80:])[:, :1])
+    best = apart.argmin(axis=1)
+    first, second = np.arange(80), np.arange(80, 160)
+    alike = Comparison(patches).similarities(first, second, best)
+    assert ((apart.min(axis=1) <= 10) & (alike >= 0.97)).mean() >= 0.95
+
+
+def test_two_cells_are_never_alike(sound):
+    images = sound.images[:60]
+    patches = registered(images)
+    first, second = np.triu_indices(60, 1)
+    comparison = Comparison(patches)
+    most = max(comparison.similarities(first, second, np.full(len(first), view)).max() for view in range(2 * VIEWS))
+    assert most < 0.95
+
+
+@pytest.mark.parametrize("view", range(VIEWS))
+def test_a_turned_copy_is_recognised_in_its_view(sound, view):
+    images = sound.images[:20]
+    turned = np.ascontiguousarray(dihedral(images, view))
+    patches = registered(np.concatenate([images, turned]))
+    first, second = np.arange(20), np.arange(20, 40)
+    assert (Comparison(patches).similarities(first, second, np.full(20, view)) > 0.99).all()
+
+
+def test_flat_images_resemble_nothing(sound):
+    images = np.concatenate([np.full((2, 96, 96, 3), 200, np.uint8), np.zeros((1, 96, 96, 3), np.uint8)])
+    patches = registered(np.concatenate([images, sound.images[:1]]))
+    alike = Comparison(patches).similarities(np.array([0, 0, 0, 3]), np.array([1, 2, 3, 0]), np.zeros(4, int))
+    assert alike.tolist() == [-1, -1, -1, -1]
+
+
+def test_patches_have_one_shape_for_any_image_size():
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
+    assert registered(images).shape == (3, len(SCALES), PATCH, PATCH)

@@ -1,0 +1,78 @@
+"""The junk score: unrelated pictures stand out alone, sound cells do not."""
+
+import numpy as np
+
+from bloodcells.cells import CellSet
+from bloodcells.cleaning import examine
+from bloodcells.cleaning.junk import appearance, junk_scores
+from bloodcells.sources.synthetic import cartoon_face, landscape
+
+
+def scored(images, threshold=1.0):
+    alone = np.full(len(images), -1)
+    return junk_scores(appearance(images), alone, np.ones(len(images), bool), threshold)
+
+
+def unrelated() -> np.ndarray:
+    draw = np.random.default_rng(0)
+    down, across = np.mgrid[:96, :96]
+    stripes = (np.sin(across / 3) > 0)[..., None] * np.array((40, 160, 90), np.uint8)
+    squares = np.kron(draw.integers(0, 2, (24, 24)), np.ones((4, 4)))[..., None].repeat(3, axis=2) * 255
+    gradient = np.stack([down, across, 255 - down], axis=2) * 255 // 255
+    return np.stack(
+        [
+            cartoon_face(),
+            landscape(),
+            np.zeros((96, 96, 3)),
+            np.full((96, 96, 3), 255),
+            draw.integers(0, 256, (96, 96, 3)),
+            stripes,
+            squares,
+            gradient,
+        ]
+    ).astype(np.uint8)
+
+
+def test_single_unrelated_pictures_are_junk_and_cells_are_not(sound):
+    planted = unrelated()
+    _, _, junk = scored(np.concatenate([sound.images, planted]))
+    assert junk[-len(planted) :].all()
+    assert not junk[: -len(planted)].any()
+
+
+def test_the_evidence_is_named(sound):
+    flat, shuffled = np.full((1, 96, 96, 3), 230, np.uint8), sound.images[:1].reshape(-1, 3).copy()
+    np.random.default_rng(0).shuffle(shuffled)
+    images = np.concatenate([sound.images, flat, shuffled.reshape(1, 96, 96, 3), cartoon_face()[None]])
+    _, evidence, junk = scored(images)
+    assert evidence[-3:].tolist() == ["flat", "structure", "colour"] and junk[-3:].all()
+
+
+def test_what_is_left_is_usual_by_its_own_measure(sound):
+    images = np.concatenate([sound.images, unrelated()])
+    threshold = 0.2  # low enough to take odd cells too, round after round
+    scores, _, junk = scored(images, threshold)
+    assert junk.sum() > len(unrelated())
+    again_scores, _, again = scored(images[~junk], threshold)
+    assert not again.any()
+    assert np.array_equal(again_scores, scores[~junk])
+    assert (scores[junk] >= threshold).all()
+
+
+def test_few_images_cannot_say_what_is_usual(sound):
+    images = np.concatenate([sound.images[:10], np.zeros((1, 96, 96, 3), np.uint8)])
+    scores, evidence, junk = scored(images)
+    assert junk.tolist() == [False] * 10 + [True] and evidence[-1] == "flat"
+    assert (scores[:10] < 0.5).all()
+
+
+def test_a_darkened_copy_of_a_cell_is_a_copy_and_no_junk(sound):
+    """The lowest index of a cluster stays unless it is the odd one; its copies are never junk."""
+    images = sound.images.copy()
+    odd = np.clip(images[5] * 0.5, 0, 255).astype(np.uint8)
+    cells = CellSet(np.concatenate([odd[None], images]), np.concatenate([sound.labels[5:6], sound.labels]), "")
+    table = examine(cells)
+    assert table.junk_score[0] > 1
+    assert table.cluster[0] == table.cluster[6] >= 0
+    assert table.reason[[0, 6]].tolist() == ["near_duplicate", ""]
+    assert not table.junk.any()
