@@ -81,10 +81,10 @@ def training_config(profile: str, init: str, seed: int) -> TrainingConfig:
             init=init,
             policy="flips",
             working_size=64,
-            batch_size=32 if scratch else 64,
+            batch_size=16 if scratch else 64,
             head_epochs=0 if scratch else 1,
-            epochs=4 if scratch else 3,
-            learning_rate=2e-3 if scratch else 1e-3,
+            epochs=3 if scratch else 2,
+            learning_rate=1.5e-3 if scratch else 1e-3,
             warmup_steps=60,
             seed=seed,
         )

@@ -90,7 +90,8 @@ def compare_pairs(n: int, distance: int) -> None:
             found[first[own]] = True
 
     seconds = _seconds(search)
-    print(f"{n:,} hashes within {distance} bits: {seconds:.1f} s, peak {_peak_gigabytes():.2f} GB ({before:.2f} before)")
+    peak = _peak_gigabytes()
+    print(f"{n:,} hashes within {distance} bits: {seconds:.1f} s, peak {peak:.2f} GB, {before:.2f} of it before")
     print(f"{found.sum():,} of {planted:,} planted pairs found, {pairs // 2 - found.sum():,} others")
     if not found.all():
         sys.exit("a planted pair was missed")

@@ -40,6 +40,18 @@ def test_a_good_submission_gets_the_score_of_the_evaluation(
     assert record["remarks"] == [] and record["cells_sha256"] == brightness_cells.sha256
 
 
+def test_the_memory_of_the_submission_is_not_that_of_the_kit(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    """A child inherits ``ru_maxrss`` from the process that starts it."""
+    kit = np.ones(100_000_000)
+    score(pack_zip(), brightness_cells, tmp_path / "work", checks=False)
+    assert kit.nbytes == 800_000_000
+    metadata = json.loads((tmp_path / "work/prediction/app/output/metadata.json").read_text())
+    assert 10_000_000 < metadata["peak_memory"] < 400_000_000
+    assert metadata["versions"]["numpy"] == np.__version__
+
+
 def test_the_prediction_run_holds_the_containers_files_and_no_truth(
     pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
 ) -> None:

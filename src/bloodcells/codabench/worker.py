@@ -42,8 +42,8 @@ def score(
 ) -> dict[str, float]:
     """Score a submission zip on labelled cells, as the competition would.
 
-    ``work`` gets ``scores.json``, ``detailed_results.html`` (also for a failure), ``run.json`` (remarks, seconds
-    and peak memory of the runs) and the folders ``prediction``, ``check`` and ``scoring`` with their logs. What an
+    ``work`` gets ``scores.json``, ``detailed_results.html`` (also for a failure), ``run.json`` (remarks, versions,
+    seconds and peak memory of the runs) and the folders ``prediction``, ``check`` and ``scoring`` with their logs. What an
     earlier call left there is removed first.
 
     Args:
@@ -79,6 +79,7 @@ def score(
         "cells": test_set.origin,
         "cells_sha256": test_set.sha256,
         "remarks": remarks + path_remarks + check_remarks,
+        "versions": read_json(prediction.app / "output" / "metadata.json")["versions"],
         "prediction": _as_record(prediction_end),
         "check": check,
         "scoring": _as_record(scoring_end),

@@ -3,7 +3,8 @@
     python3 ingestion.py INPUT_DATA OUTPUT PROGRAM SUBMISSION
 
 INPUT_DATA holds ``images.npy``, (N, S, S, 3) uint8. OUTPUT gets ``predictions.csv`` (a header line ``label``,
-then one integer per line) and ``metadata.json`` (seconds of ``predict``, seconds to load, peak memory in bytes).
+then one integer per line) and ``metadata.json`` (seconds of ``predict``, seconds to load, peak memory in
+bytes, versions).
 A failure ends with one line on standard error, ``FAILED <step>: <reason>``, and exit code 1. Python 3.9 or later.
 """
 
@@ -42,7 +43,12 @@ def main() -> None:
 
     lines = ["label", *(str(label) for label in labels.tolist())]
     (output / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    metadata = {"duration": finished - loaded, "load_seconds": loaded - started, "peak_memory": peak_memory()}
+    metadata = {
+        "duration": finished - loaded,
+        "load_seconds": loaded - started,
+        "peak_memory": peak_memory(),
+        "versions": versions(),
+    }
     (output / "metadata.json").write_text(json.dumps(metadata), "utf-8")
     print(f"{len(images)} labels in {finished - loaded:.1f} s, loaded in {loaded - started:.1f} s")
 
@@ -118,9 +124,22 @@ def checked_labels(predicted: Any, n: int, classes: int) -> np.ndarray:
 
 
 def peak_memory() -> int:
-    """Largest resident memory of this process so far, bytes."""
+    """Largest resident memory of this process so far, bytes.
+
+    Not ``ru_maxrss`` where there is another way: Linux carries it over from the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that the submission has loaded, by name."""
+    loaded = {name: sys.modules[name].__version__ for name in ("numpy", "tensorflow", "keras") if name in sys.modules}
+    return {"python": sys.version.split()[0], **loaded}
 
 
 if __name__ == "__main__":
