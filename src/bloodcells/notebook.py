@@ -4,9 +4,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# TensorFlow's greetings would be kept as output of the notebooks; they must be silenced before it is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from bloodcells.cells import CellSet
 from bloodcells.config import TrainingConfig, run_name, starting_point, training_config
 from bloodcells.errors import KitError

@@ -166,7 +166,7 @@ def _compile(network: keras.Model, phase: _Phase, config: TrainingConfig, steps_
             warmup_target=config.learning_rate,
             warmup_steps=warmup,
         )
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=1.0)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     network.compile(
         optimizer,

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from bloodcells.cells import CellSet
+from bloodcells.cleaning.clusters import first_occurrence
 from bloodcells.cleaning.copies import CHANGES
-from bloodcells.cleaning.hashing import VIEWS, dihedral
+from bloodcells.cleaning.hashing import VIEWS, dihedral, exact_keys
 
 Rng = np.random.Generator
 SIZE = 96
@@ -23,7 +24,7 @@ class Planted:
 
     Attributes:
         cells: N images; the labels of unrelated pictures are random.
-        original: (N,) int64, images of one cell share this number; an unrelated picture has one of its own.
+        original: (N,) int64, images of one cell share this number, and byte-identical unrelated pictures do.
         kind: (N,) str, "" for a clean cell, else the change or the kind of picture.
         unrelated: (N,) bool.
     """
@@ -51,10 +52,12 @@ def plant(clean: CellSet, n_cells: int, copies_per_kind: int, pictures_per_kind:
             labels.append(draw.integers(8))
             original.append(len(original))
             kind.append(name)
+    unrelated = np.isin(kind, list(PICTURES))
+    same = first_occurrence(exact_keys(np.stack(images)))
+    numbers = np.where(unrelated, same, original)
     order = draw.permutation(len(images))
-    kinds = np.array(kind)[order]
     cells = CellSet(np.stack(images)[order], np.array(labels, np.int64)[order], f"planted benchmark, seed {seed}")
-    return Planted(cells, np.array(original)[order], kinds, np.isin(kinds, list(PICTURES)))
+    return Planted(cells, numbers[order], np.array(kind)[order], unrelated[order])
 
 
 def _pixels(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bloodcells.cleaning.confirmation import Comparison
+from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.hashing import VIEWS, dihedral, low_cosines, view_hashes
 from bloodcells.cleaning.registration import PATCH, SCALES, registered
 
@@ -43,11 +43,12 @@ def probes(patches):
 def test_a_copy_is_near_by_hash_and_alike_by_pixels(sound, change):
     images = sound.images[:80]
     copies = np.stack([CHANGES[change](image) for image in images])
-    patches = registered(np.concatenate([images, copies]))
+    both = np.concatenate([images, copies])
+    patches = registered(both)
     apart = np.bitwise_count(probes(patches[:80]) ^ probes(patches[80:])[:, :1])
     best = apart.argmin(axis=1)
     first, second = np.arange(80), np.arange(80, 160)
-    alike = Comparison(patches).similarities(first, second, best)
+    alike = Comparison(patches, tints(both)).similarities(first, second, best)
     assert ((apart.min(axis=1) <= 10) & (alike >= 0.97)).mean() >= 0.95
 
 
@@ -55,7 +56,7 @@ def test_two_cells_are_never_alike(sound):
     images = sound.images[:60]
     patches = registered(images)
     first, second = np.triu_indices(60, 1)
-    comparison = Comparison(patches)
+    comparison = Comparison(patches, tints(images))
     most = max(comparison.similarities(first, second, np.full(len(first), view)).max() for view in range(2 * VIEWS))
     assert most < 0.95
 
@@ -64,18 +65,30 @@ def test_two_cells_are_never_alike(sound):
 def test_a_turned_copy_is_recognised_in_its_view(sound, view):
     images = sound.images[:20]
     turned = np.ascontiguousarray(dihedral(images, view))
-    patches = registered(np.concatenate([images, turned]))
+    both = np.concatenate([images, turned])
     first, second = np.arange(20), np.arange(20, 40)
-    assert (Comparison(patches).similarities(first, second, np.full(20, view)) > 0.99).all()
+    assert (Comparison(registered(both), tints(both)).similarities(first, second, np.full(20, view)) > 0.99).all()
 
 
 def test_flat_images_resemble_nothing(sound):
     images = np.concatenate([np.full((2, 96, 96, 3), 200, np.uint8), np.zeros((1, 96, 96, 3), np.uint8)])
-    patches = registered(np.concatenate([images, sound.images[:1]]))
-    alike = Comparison(patches).similarities(np.array([0, 0, 0, 3]), np.array([1, 2, 3, 0]), np.zeros(4, int))
+    images = np.concatenate([images, sound.images[:1]])
+    alike = Comparison(registered(images), tints(images)).similarities(
+        np.array([0, 0, 0, 3]), np.array([1, 2, 3, 0]), np.zeros(4, int)
+    )
     assert alike.tolist() == [-1, -1, -1, -1]
 
 
 def test_patches_have_one_shape_for_any_image_size():
     images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
     assert registered(images).shape == (3, len(SCALES), PATCH, PATCH)
+
+
+def test_a_picture_in_other_colours_is_another_picture(sound):
+    """A phash ignores colour, and so does a correlation of grey."""
+    images = np.stack([sound.images[0], sound.images[0][..., ::-1]])
+    grey = images.mean(axis=3, keepdims=True).repeat(3, axis=3).astype(np.uint8)
+    patches = registered(grey)
+    pair = np.array([0]), np.array([1]), np.array([0])
+    assert Comparison(patches, tints(grey)).similarities(*pair) > 0.99
+    assert Comparison(patches, tints(images)).similarities(*pair) == -1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bloodcells.cells import CellSet
-from bloodcells.cleaning.confirmation import Comparison
+from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.copies import CHANGES
 from bloodcells.cleaning.hashing import HASH_BITS, VIEWS, low_cosines, view_hashes
 from bloodcells.cleaning.registration import SCALES, registered
@@ -56,11 +56,12 @@ def calibrate(
     patches = registered(sample)
     kind = np.repeat(list(CHANGES), min(copies_per_kind, len(sample)))
     source = np.concatenate([draw.permutation(len(sample))[:copies_per_kind] for _ in CHANGES])
-    copies = registered(np.stack([CHANGES[name](sample[one], draw) for name, one in zip(kind, source, strict=True)]))
+    changed = np.stack([CHANGES[name](sample[one], draw) for name, one in zip(kind, source, strict=True)])
+    copies = registered(changed)
     views = VIEWS if settings.orientations else 1
     probes = _probes(patches, views)
     distance, turn = _best(probes[source], _probes(copies, 1)[:, 0], views)
-    together = Comparison(np.concatenate([patches, copies]))
+    together = Comparison(np.concatenate([patches, copies]), tints(np.concatenate([sample, changed])))
     similarity = together.similarities(source, len(sample) + np.arange(len(source)), turn)
     return Calibration(
         len(sample), kind, distance, similarity, *_distinct(probes, views, together, settings.max_distance)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bloodcells.cells import CellSet
 from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence
-from bloodcells.cleaning.confirmation import Comparison
+from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.hashing import VIEWS, Progress, exact_keys, low_cosines, phash, view_hashes
 from bloodcells.cleaning.junk import appearance, junk_scores
 from bloodcells.cleaning.labels import NOT_SUSPECTED
@@ -83,7 +83,7 @@ def confirmed_pairs(images: np.ndarray, settings: CleaningSettings) -> tuple[np.
     views = VIEWS if settings.orientations else 1
     hashes = np.stack([view_hashes(low_cosines(patches[:, scale])) for scale in range(len(SCALES))], axis=1)
     probes = hashes[:, :, :views].reshape(len(images), -1)
-    comparison = Comparison(patches)
+    comparison = Comparison(patches, tints(images))
     links = np.empty((2, 0), np.int64)
     for first, second, probe in near_pairs(hashes[:, 0, 0], probes, settings.max_distance):
         clusters = cluster_ids(len(images), *links)

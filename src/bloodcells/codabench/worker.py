@@ -43,8 +43,8 @@ def score(
     """Score a submission zip on labelled cells, as the competition would.
 
     ``work`` gets ``scores.json``, ``detailed_results.html`` (also for a failure), ``run.json`` (remarks, versions,
-    seconds and peak memory of the runs) and the folders ``prediction``, ``check`` and ``scoring`` with their logs. What an
-    earlier call left there is removed first.
+    seconds and peak memory of the runs) and the folders ``prediction``, ``check`` and ``scoring`` with their logs.
+    What an earlier call left there is removed first.
 
     Args:
         zip_path: the submission.

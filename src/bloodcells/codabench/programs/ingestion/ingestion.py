@@ -138,8 +138,8 @@ def peak_memory() -> int:
 
 def versions() -> dict[str, str]:
     """Python and the packages that the submission has loaded, by name."""
-    loaded = {name: sys.modules[name].__version__ for name in ("numpy", "tensorflow", "keras") if name in sys.modules}
-    return {"python": sys.version.split()[0], **loaded}
+    names = [name for name in ("numpy", "tensorflow", "keras") if name in sys.modules]
+    return {"python": sys.version.split()[0]} | {name: str(sys.modules[name].__version__) for name in names}
 
 
 if __name__ == "__main__":
