@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# TensorFlow greets with lines about missing GPUs and instruction sets; they must be silenced before it is imported.
+# Silences most of what TensorFlow says of GPUs and instruction sets; must be set before it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bloodcells import __version__

@@ -74,7 +74,7 @@ def parts_of(run: Path, cells: CellSet) -> Parts:
     if parts.train.sha256 != trained_on:
         raise KitError(
             f"{cells.origin} is not what {run} was trained on: expected training cells with sha256 {trained_on[:12]}, "
-            f"got {parts.train.sha256[:12]}. Give the same --data and --seed."
+            f"got {parts.train.sha256[:12]}. Give the same --data."
         )
     return parts
 

@@ -92,3 +92,12 @@ def test_a_picture_in_other_colours_is_another_picture(sound):
     pair = np.array([0]), np.array([1]), np.array([0])
     assert Comparison(patches, tints(grey)).similarities(*pair) > 0.99
     assert Comparison(patches, tints(images)).similarities(*pair) == -1
+
+
+def test_a_shift_between_pixels_and_a_crop_are_aligned_twice(sound):
+    """One step of a first derivative is not enough for a whole pixel and a twentieth of growth."""
+    images = sound.images[:40]
+    copies = np.stack([shift(np.asarray(Image.fromarray(image[3:-3, 3:-3]).resize((96, 96)))) for image in images])
+    both = np.concatenate([images, copies])
+    alike = Comparison(registered(both), tints(both)).similarities(np.arange(40), np.arange(40, 80), np.zeros(40, int))
+    assert np.median(alike) > 0.985

@@ -4,7 +4,7 @@ import numpy as np
 
 from bloodcells.cells import CellSet
 from bloodcells.cleaning import examine
-from bloodcells.cleaning.junk import appearance, junk_scores
+from bloodcells.cleaning.junk import Appearance, appearance, junk_scores
 from bloodcells.sources.synthetic import cartoon_face, landscape
 
 
@@ -76,3 +76,27 @@ def test_a_darkened_copy_of_a_cell_is_a_copy_and_no_junk(sound):
     assert table.cluster[0] == table.cluster[6] >= 0
     assert table.reason[[0, 6]].tolist() == ["near_duplicate", ""]
     assert not table.junk.any()
+
+
+def test_copies_do_not_vouch_for_each_other(sound):
+    """Twenty pictures of one face are one picture: their colours are not common for it."""
+    noise = np.random.default_rng(0).integers(-6, 7, (20, 96, 96, 3))
+    faces = np.clip(cartoon_face() + noise, 0, 255).astype(np.uint8)
+    cells = CellSet(np.concatenate([sound.images, faces]), np.concatenate([sound.labels, np.zeros(20, np.int64)]), "")
+    table = examine(cells)
+    assert len(set(table.cluster[-20:])) == 1 and table.cluster[-1] >= 0
+    assert (table.reason[-20:] == "junk").all() and not table.junk[:-20].any()
+
+
+def test_what_was_junk_once_keeps_the_score_that_said_so():
+    """Colour B is on 12 of 1,401 images and rare; when 400 outliers are gone, 12 of 1,000 are enough to be common."""
+    colours = np.zeros((1_401, 16**3), np.uint16)
+    colours[:1_000, 0] = 9_000
+    colours[:12, 4_000] = 6
+    colours[1_000:1_400, 2_000:2_400] = 9_000 * np.eye(400, dtype=np.uint16)
+    colours[1_400, 4_000] = 9_000
+    structure = np.random.default_rng(0).normal(3, 1, (1_401, 3))
+    looks = Appearance(colours, structure, np.full(1_401, 50.0), 9_216)
+    scores, _, junk = junk_scores(looks, np.full(1_401, -1), np.ones(1_401, bool), 1.0)
+    assert junk[1_000:].all() and not junk[:1_000].any()
+    assert scores[1_400] >= 1

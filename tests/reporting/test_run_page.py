@@ -1,3 +1,4 @@
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from bloodcells.files import read_json, write_json
 from bloodcells.reporting.plots import recall_by_class
 from bloodcells.reporting.record import read_records, run_record
 from bloodcells.reporting.run_page import draw_run, run_page
+from bloodcells.sources.synthetic import draw_smear
+
+DRAWN_BY_DEFAULT = inspect.signature(draw_smear).parameters["cells"].default
 
 
 def test_page_names_n_seed_hardware_and_command(page: Path) -> None:
@@ -67,7 +71,7 @@ def test_settings_of_no_profile_have_no_command(run_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("origin", "data"),
     [
-        ("synthetic smear, 5000 cells, seed 0", "--data synthetic "),
+        (f"synthetic smear, {DRAWN_BY_DEFAULT} cells, seed 0", "--data synthetic "),
         ("bloodmnist_128.npz", "--data bloodmnist "),
         ("mine.npz", "--data data/mine.npz "),
         ("synthetic smear, 400 cells, seed 0", None),

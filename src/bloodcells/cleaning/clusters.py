@@ -29,7 +29,7 @@ def cluster_ids(n_images: int, first: np.ndarray, second: np.ndarray) -> np.ndar
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(n_images, n_images))
     _, component = connected_components(graph, directed=False)
     _, lowest, inverse, size = np.unique(component, return_index=True, return_inverse=True, return_counts=True)
-    shared = size > 1
-    number = np.full(len(size), ALONE, np.int64)
-    number[np.flatnonzero(shared)[np.argsort(lowest[shared])]] = np.arange(shared.sum())
-    return number[inverse]
+    together = size[inverse] > 1
+    clusters = np.full(n_images, ALONE, np.int64)
+    clusters[together] = np.unique(lowest[inverse][together], return_inverse=True)[1]
+    return clusters

@@ -1,8 +1,9 @@
 """The composite benchmark: every image goes through a random chain of harsh corruptions.
 
-In the spirit of the competition's hidden sets, of which only scores are known: a fine-tuned ImageNet network that
-has seen no augmentation should score 0.60 to 0.70 on it, one trained with RandAugment 0.85 to 0.90 (the ladder that
-the teams published). ``LENGTHS``, ``STRENGTHS`` and ``BUDGET`` set the severity; ``FAMILIES`` holds the ranges.
+In the spirit of the competition's hidden sets, of which only scores are known: there a fine-tuned ImageNet network that
+has seen no augmentation scored 0.60 to 0.70, one trained with RandAugment 0.85 to 0.90 (the ladder that the teams
+published). This set is harsher: a network fine-tuned at 64 px with flips alone, 0.98 on clean cells, scores 0.44 on it.
+``LENGTHS``, ``STRENGTHS`` and ``BUDGET`` set the severity; ``FAMILIES`` holds the ranges.
 
 A chain is drawn from (seed, index of the image) alone and recorded as plain parameters; applying it is a function of
 the image and the chain. An image's corruption therefore depends neither on its neighbours nor on the order of work.
