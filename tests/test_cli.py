@@ -57,6 +57,7 @@ def test_clean_works_on_its_own(tmp_path, capsys):
     counts = json.loads((tmp_path / "out" / "cleaning.json").read_text())
     assert counts["images"] == len(cells)
     assert f"kept {counts['kept']}" in capsys.readouterr().out
+    assert (tmp_path / "out" / "cleaning.html").read_text().startswith("<!doctype html>")
 
 
 def test_score_prints_one_json_object_and_nothing_else(tmp_path, monkeypatch, capsys):

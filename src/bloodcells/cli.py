@@ -64,10 +64,15 @@ def _run(options: argparse.Namespace) -> None:
 
 def _clean(options: argparse.Namespace) -> None:
     from bloodcells import walk
+    from bloodcells.cleaning.calibration import calibrate
+    from bloodcells.reporting.cleaning_page import write_cleaning_page
 
-    table = walk.clean(_cells(options), options.out, _cleaning(options))
+    cells, settings = _cells(options), _cleaning(options)
+    table = walk.clean(cells, options.out, settings)
+    page = options.out / "cleaning.html"
+    write_cleaning_page(page, cells, table, settings, calibrate(cells.take(table.kept), settings))
     print(", ".join(f"{name} {value}" for name, value in table.counts().items()))
-    print(f"decisions: {options.out / 'cleaning.csv'}; nothing of the input was changed")
+    print(f"decisions: {options.out / 'cleaning.csv'}, page: {page}; nothing of the input was changed")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -193,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
 
     clean = add("clean", _clean, "write a decision for every image; nothing of the input is changed")
     _add_source(clean)
-    clean.add_argument("--out", type=Path, required=True, help="folder for cleaning.csv and cleaning.json")
+    clean.add_argument("--out", type=Path, required=True, help="folder for cleaning.csv, cleaning.json and the page")
     _add_yes(clean)
 
     evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out, clean and corrupted")

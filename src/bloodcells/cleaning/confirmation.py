@@ -3,8 +3,8 @@
 A perceptual hash sees 64 signs of a grey thumbnail: all flat images share one, and round cells of one size come close.
 What two cells do not share is their texture. So both patches are reduced to a band of fine detail, and the second is
 explained as a mixture of the first and its derivatives for a small shift and a small growth; the motion this implies
-is carried out, and the fit repeated. The correlation is then 0.99 for a copy and at most 0.94 for another cell. As it
-is a correlation of grey, pictures of clearly different tint are not compared.
+is carried out, and the fit repeated. The correlation is then 0.98 to 1 for a copy, and at most 0.94 for another cell.
+As it is a correlation of grey, pictures of clearly different tint are not compared.
 
 Source: P. Simard, Y. LeCun, J. Denker, *Efficient pattern recognition using a new transformation distance* (1992).
 """
@@ -28,9 +28,7 @@ _POSITION = np.arange(PATCH, dtype=np.float32) - (PATCH - 1) / 2
 
 def tints(images: np.ndarray) -> np.ndarray:
     """How much more red and blue than green (N, S, S, 3) uint8 images are on average: (N, 2) float64, grey levels."""
-    mean = (
-        np.stack([image.mean(axis=(0, 1), dtype=np.float64) for image in images]) if len(images) else np.zeros((0, 3))
-    )
+    mean = images[:, 1::4, 1::4].mean(axis=(1, 2), dtype=np.float64)  # one pixel of sixteen says it as well
     return mean[:, (0, 2)] - mean[:, 1:2]
 
 

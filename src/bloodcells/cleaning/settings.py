@@ -14,7 +14,7 @@ class CleaningSettings:
         max_distance: bits, 0..64, in which two perceptual hashes may differ for the pair to be compared on pixels.
             Of copies shifted by 3 pixels or cropped to 90 %, 99 of 100 are within 10.
         min_similarity: correlation of the aligned pixels, -1..1, from which a pair is one picture. Of two cells among
-            11,948 the most alike have 0.94, of copies 98 of 100 have at least 0.99.
+            11,948 the most alike have 0.94, of copies 98 of 100 have at least 0.98.
         orientations: find flipped and rotated copies too (the eight dihedral views).
         junk_threshold: junk score from which an image is dropped.
         label_conflicts: ``drop`` removes every copy of a picture that carries several labels; ``keep`` leaves them
