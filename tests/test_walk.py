@@ -84,7 +84,7 @@ def test_a_run_gets_its_own_cells_back_and_refuses_others(walked, cells):
 
 def test_a_zip_that_scores_otherwise_is_not_to_be_uploaded(walked, cells, monkeypatch):
     run, _ = walked
-    monkeypatch.setattr(walk, "score", lambda *_: {"accuracy": 2.0})
+    monkeypatch.setattr(walk, "score", lambda *_, **__: {"accuracy": 2.0})
     with pytest.raises(KitError, match="the zip scores otherwise than the network"):
         walk.submit(run, walk.parts_of(run, cells), 1, SUBMISSION)
 
