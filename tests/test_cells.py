@@ -126,7 +126,8 @@ def test_row_06_any_flipped_byte_is_refused_or_harmless(tmp_path: Path, save: Ca
 
 
 @pytest.mark.parametrize(
-    ("key", "expected"), [("images", "uint8 or float32 (N, 96, 96, 3)"), ("labels", "integers (N,)")]
+    ("key", "expected"),
+    [("images", "uint8 or float32 (N, 96, 96, 3)"), ("labels", "integers (N,)"), ("corruptions", "strings (N,)")],
 )
 def test_row_07_an_object_array(tmp_path: Path, key: str, expected: str) -> None:
     arrays = {"images": IMAGES, "labels": LABELS, key: np.array([None, "x"], dtype=object)}
@@ -304,3 +305,23 @@ def test_the_identity_covers_pixels_and_labels(tmp_path: Path) -> None:
 @pytest.mark.real_cells
 def test_the_real_file_comes_in(real_cells: CellSet) -> None:
     assert len(real_cells) == 13_759
+
+
+# --- the names of corruptions ----------------------------------------------------------------------------------------
+
+
+def test_names_of_corruptions_are_kept_where_they_are_there(tmp_path: Path) -> None:
+    names = np.array(["jpeg", "rotate+jpeg", "", *["blur"] * 13])
+    path = tmp_path / "x.npz"
+    save_cells(path, CellSet(IMAGES, LABELS, "x", names))
+    loaded = load_cells(path)
+    np.testing.assert_array_equal(loaded.corruptions, names)
+    assert loaded.take(np.array([1, 2])).corruptions.tolist() == ["rotate+jpeg", ""]
+    assert loaded.sha256 == CellSet(IMAGES, LABELS, "x").sha256
+
+
+@pytest.mark.parametrize("names", [np.array(["jpeg"] * 15), np.arange(16), np.array([["jpeg"]] * 16)])
+def test_names_that_are_not_one_string_for_each_image(tmp_path: Path, names: np.ndarray) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, images=IMAGES, labels=LABELS, corruptions=names)
+    assert f"shape {names.shape}; expected one string for each of 16 images" in refusal(path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bloodcells.errors import KitError
-from bloodcells.splitting import PARTS, Split, read_split, split_cells
+from bloodcells.splitting import PARTS, Split, leaked, read_split, split_cells
 
 
 def cells(n: int = 2_000, in_clusters: int = 600) -> tuple[np.ndarray, np.ndarray]:
@@ -107,3 +107,16 @@ def test_another_file_is_no_split(tmp_path, text):
 def test_a_missing_split_is_named(tmp_path):
     with pytest.raises(KitError, match="split not found"):
         read_split(tmp_path / "split.csv")
+
+
+def test_leaks_are_held_out_images_with_a_copy_in_training():
+    clusters = np.array([0, 0, 0, 1, 1, -1, -1])
+    training = np.array([True, False, False, False, False, True, False])
+    assert leaked(clusters, training).tolist() == [False, True, True, False, False, False, False]
+
+
+def test_the_split_leaks_nothing_and_a_random_one_does():
+    labels, clusters = cells()
+    training = np.isin(np.arange(len(labels)), split_cells(labels, clusters, seed=0).train)
+    assert not leaked(clusters, training).any()
+    assert leaked(clusters, np.random.default_rng(0).permutation(training)).any()

@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -28,11 +28,14 @@ class CellSet:
         images: (N, S, S, 3) uint8, RGB, S = ``COMPETITION.image_size``.
         labels: (N,) int64, indices into ``COMPETITION.classes``.
         origin: where they come from, in words that a report can print.
+        corruptions: (N,) str, what was done to each image: names joined by "+", "" for nothing. None where
+            nobody said.
     """
 
     images: np.ndarray
     labels: np.ndarray
     origin: str
+    corruptions: np.ndarray | None = None
 
     def __len__(self) -> int:
         """How many cells."""
@@ -48,30 +51,39 @@ class CellSet:
 
     def take(self, indices: np.ndarray, origin: str | None = None) -> "CellSet":
         """The cells at ``indices`` ((M,) integers), in that order."""
-        return CellSet(self.images[indices], self.labels[indices], origin or self.origin)
+        corruptions = None if self.corruptions is None else self.corruptions[indices]
+        return CellSet(self.images[indices], self.labels[indices], origin or self.origin, corruptions)
 
 
 def load_cells(path: Path) -> CellSet:
     """Load and validate a labelled ``.npz`` with the keys ``images`` and ``labels``.
 
     Images may be uint8, or float in 0..255 or 0..1 (announced and scaled); labels may be (N,) or (N, 1)
-    of any numeric type with whole values.
+    of any numeric type with whole values. A third key, ``corruptions``, may hold one string for each image.
 
     Raises:
         KitError: anything else; the line names what was expected, what was found and what to do.
     """
-    arrays = read_npz(path, ("images", "labels"))
-    return validated_cells(arrays["images"], arrays["labels"], path.name)
+    arrays = read_npz(path, ("images", "labels"), optional=("corruptions",))
+    return validated_cells(arrays["images"], arrays["labels"], path.name, arrays.get("corruptions"))
 
 
-def validated_cells(images: np.ndarray, labels: np.ndarray, name: str) -> CellSet:
+def validated_cells(
+    images: np.ndarray, labels: np.ndarray, name: str, corruptions: np.ndarray | None = None
+) -> CellSet:
     """A ``CellSet`` of arrays that come from outside, by the rules of ``load_cells``; ``name`` is its origin.
 
     Raises:
         KitError: wrong dtype, shape, values or counts.
     """
     images = validated_images(images, name)
-    return CellSet(images, _validated_labels(labels, len(images), name), name)
+    labels = _validated_labels(labels, len(images), name)
+    if corruptions is not None and (corruptions.shape != labels.shape or corruptions.dtype.kind != "U"):
+        raise KitError(
+            f"{name}: corruptions has dtype {corruptions.dtype} and shape {corruptions.shape}; expected one string for "
+            f"each of {len(labels)} images. Save names joined by '+', or leave the key out."
+        )
+    return CellSet(images, labels, name, corruptions)
 
 
 def load_images(path: Path) -> np.ndarray:
@@ -80,13 +92,16 @@ def load_images(path: Path) -> np.ndarray:
 
 
 def save_cells(path: Path, cells: CellSet) -> None:
-    """Write ``cells`` in the competition's own format (labels as (N, 1) uint8)."""
+    """Write ``cells`` in the competition's own format (labels as (N, 1) uint8), and ``corruptions`` where known."""
+    arrays: dict[str, Any] = {"images": cells.images, "labels": cells.labels.astype(np.uint8)[:, None]}
+    if cells.corruptions is not None:
+        arrays["corruptions"] = cells.corruptions
     with replacing(path) as beside, beside.open("wb") as stream:
-        np.savez(stream, images=cells.images, labels=cells.labels.astype(np.uint8)[:, None])
+        np.savez(stream, **arrays)
 
 
-def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The arrays of ``keys``, read to the last byte so that checksums are verified here.
+def read_npz(path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """The arrays of ``keys``, and of those of ``optional`` that are there, to the last byte to verify checksums.
 
     Raises:
         KitError: no such file, or it is empty, truncated, damaged, not an ``.npz``, or lacks a key.
@@ -103,10 +118,12 @@ def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
         _check_start(path, stream.read(64))
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
-        return _read_members(path, stream, size, keys)
+        return _read_members(path, stream, size, keys, optional)
 
 
-def _read_members(path: Path, stream: BinaryIO, size: int, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _read_members(
+    path: Path, stream: BinaryIO, size: int, keys: tuple[str, ...], optional: tuple[str, ...]
+) -> dict[str, np.ndarray]:
     try:
         with np.load(stream, allow_pickle=False) as archive:
             missing = [key for key in keys if key not in archive.files]
@@ -115,7 +132,8 @@ def _read_members(path: Path, stream: BinaryIO, size: int, keys: tuple[str, ...]
                     f"{path} lacks {' and '.join(missing)}: expected the keys {', '.join(keys)}, "
                     f"got {', '.join(archive.files) or 'none'}. Rename the arrays."
                 )
-            return {key: _read_member(archive, key, path) for key in keys}
+            found = (*keys, *(key for key in optional if key in archive.files))
+            return {key: _read_member(archive, key, path) for key in found}
     except KitError:
         raise
     except zipfile.BadZipFile as error:
@@ -147,7 +165,8 @@ def _read_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndar
         if "allow_pickle" not in str(error):
             reason = _first_line(error)
             raise KitError(f"{path}: member {key}.npy cannot be read ({reason}). Download it again.") from error
-        expected = _EXPECTED_IMAGES if "images" in key else "integers (N,)"
+        values = "strings" if key == "corruptions" else "integers"
+        expected = _EXPECTED_IMAGES if "images" in key else f"{values} (N,)"
         raise KitError(f"{path}: {key} has dtype object; expected {expected}. Save it as a plain array.") from error
 
 

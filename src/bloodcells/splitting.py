@@ -96,6 +96,20 @@ def split_cells(
     return Split(*(np.flatnonzero(part == number) for number in range(len(PARTS))))
 
 
+def leaked(clusters: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """The images outside the training part of which it holds a copy.
+
+    Args:
+        clusters: (N,) int64, cluster of copies of each image, -1 for an image alone.
+        training: (N,) bool.
+
+    Returns:
+        (N,) bool.
+    """
+    in_training = np.isin(clusters, clusters[training & (clusters >= 0)])
+    return in_training & ~training
+
+
 def _parts(sizes: np.ndarray, validation: float, holdout: float) -> np.ndarray:
     """The part of each group, in order: holdout first, then validation, then train, none of them empty."""
     middle = (np.cumsum(sizes) - sizes / 2) / sizes.sum()

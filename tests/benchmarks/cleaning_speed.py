@@ -1,7 +1,6 @@
 """What the cleaning costs, side by side in one run, as ratios: hashes against ImageHash, and near pairs of many hashes.
 
-    python tests/benchmarks/cleaning_speed.py --data data/training_set.npz
-    python tests/benchmarks/cleaning_speed.py --hashes 1000000 --distance 8
+    python tests/benchmarks/cleaning_speed.py --data data/training_set.npz --distance 4 8 --json speed.json
 
 Seconds are processor time of one process, so that a busy machine disturbs them less; memory is the peak of the process.
 """
@@ -12,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import imagehash
 import numpy as np
@@ -21,30 +20,38 @@ from PIL import Image
 from bloodcells.cells import load_cells
 from bloodcells.cleaning.hashing import VIEWS, average_hash, dhash, dihedral, phash, phash_views
 from bloodcells.cleaning.neighbours import near_pairs
+from bloodcells.files import write_json
 from bloodcells.sources.synthetic import draw_smear
 
 Result = TypeVar("Result")
 
 
 def main() -> None:
-    """Print both comparisons, or one of them."""
+    """Print both comparisons, or one of them; write them with ``--json``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="a training set; without one, the synthetic smear")
     parser.add_argument("--images", type=int, default=3_000, help="of it, for the hashes; 0 leaves them out")
     parser.add_argument(
         "--hashes", type=int, default=1_000_000, help="random ones, for the near pairs; 0 leaves them out"
     )
-    parser.add_argument("--distance", type=int, default=4)
+    parser.add_argument("--distance", type=int, nargs="+", default=[4])
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    result: dict[str, Any] = {}
     if options.images:
         cells = load_cells(options.data) if options.data else draw_smear(options.images).cells
-        compare_hashes(cells.images[: options.images])
-    if options.hashes:
-        compare_pairs(options.hashes, options.distance)
+        result["hashes"] = {"data": cells.origin, **compare_hashes(cells.images[: options.images])}
+    result["pairs"] = [measure_pairs(options.hashes, distance) for distance in options.distance if options.hashes]
+    if options.json:
+        from bloodcells.environment import describe_environment  # imports TensorFlow, which would count as memory
+
+        write_json(options.json, {**result, "environment": describe_environment()})
+    if any(figures["found"] < figures["planted"] for figures in result["pairs"]):
+        sys.exit("a planted pair was missed")
 
 
-def compare_hashes(images: np.ndarray) -> None:
-    """All eight views at once against ImageHash on one view and on eight; then the other hashes."""
+def compare_hashes(images: np.ndarray) -> dict[str, Any]:
+    """All eight views at once against ImageHash on one view and on eight; then the other hashes: seconds."""
 
     def one_by_one(function: Callable[[Image.Image], object], array: np.ndarray) -> list[object]:
         return [function(Image.fromarray(image)) for image in array]
@@ -62,16 +69,25 @@ def compare_hashes(images: np.ndarray) -> None:
     print(f"imagehash.phash, eight views   {theirs_eight:7.2f} s")
     print(f"phash_views, eight views       {ours_eight:7.2f} s   = {ours_eight / theirs:.2f} of one, "
           f"{theirs_eight / ours_eight:.1f} times as fast as eight")  # fmt: skip
+    singles = {}
     for ours, single in ((phash, imagehash.phash), (dhash, imagehash.dhash), (average_hash, imagehash.average_hash)):
         plain, batch = (
             _seconds(lambda single=single: one_by_one(single, images)),
             _seconds(lambda ours=ours: ours(images)),
         )
         print(f"{ours.__name__:13s} {batch:6.2f} s, ImageHash {plain:6.2f} s: {plain / batch:.1f} times as fast")
+        singles[ours.__name__] = {"imagehash": round(plain, 3), "bloodcells": round(batch, 3)}
+    return {
+        "images": len(images),
+        "imagehash_one_view": round(theirs, 3),
+        "imagehash_eight_views": round(theirs_eight, 3),
+        "bloodcells_eight_views": round(ours_eight, 3),
+        "single": singles,
+    }
 
 
-def compare_pairs(n: int, distance: int) -> None:
-    """Near pairs of random hashes with planted copies; every planted one must be found."""
+def measure_pairs(n: int, distance: int) -> dict[str, Any]:
+    """Near pairs of random hashes with planted copies: seconds, gigabytes and what was found."""
     draw = np.random.default_rng(0)
     hashes = draw.integers(0, 2**64, n, dtype=np.uint64)
     planted = n // 200
@@ -93,8 +109,14 @@ def compare_pairs(n: int, distance: int) -> None:
     peak = _peak_gigabytes()
     print(f"{n:,} hashes within {distance} bits: {seconds:.1f} s, peak {peak:.2f} GB, {before:.2f} of it before")
     print(f"{found.sum():,} of {planted:,} planted pairs found, {pairs // 2 - found.sum():,} others")
-    if not found.all():
-        sys.exit("a planted pair was missed")
+    return {
+        "hashes": n,
+        "distance": distance,
+        "planted": planted,
+        "found": int(found.sum()),
+        "seconds": round(seconds, 1),
+        "peak_gigabytes": round(peak, 2),
+    }
 
 
 def _seconds(work: Callable[[], Result]) -> float:

@@ -102,6 +102,14 @@ def test_turned_copies_are_found_unless_told_otherwise(sound):
     assert (examine(cells, CleaningSettings(orientations=False)).reason[-4:] == "").all()
 
 
+def test_progress_is_told_step_by_step(sound):
+    seen = []
+    table = examine(sound, progress=lambda *step: seen.append(step))
+    distinct = int((~table.exact_duplicate).sum())
+    assert list(dict.fromkeys(name for name, _, _ in seen)) == ["hashing", "comparing", "judging"]
+    assert all((name, distinct, distinct) in seen for name, _, _ in seen)
+
+
 def test_one_image_is_kept(sound):
     assert examine(sound.take(np.array([0]))).kept.tolist() == [0]
 

@@ -21,7 +21,7 @@ def test_flipped_labels_are_found_and_named():
     labels[flipped] = (labels[flipped] + draw.integers(1, 8, 60)) % 8
     suspected = suspected_labels(labels, predictions(truth))
     found = np.flatnonzero(suspected >= 0)
-    assert np.isin(flipped, found).mean() >= 0.7
+    assert np.isin(flipped, found).mean() >= 0.85
     assert np.isin(found, flipped).mean() >= 0.9
     both = np.intersect1d(found, flipped)
     assert (suspected[both] == truth[both]).mean() >= 0.95
@@ -30,13 +30,18 @@ def test_flipped_labels_are_found_and_named():
 def test_an_unsure_prediction_accuses_nobody():
     labels = np.array([0, 0, 0, 1, 1, 1])
     sure = np.array([[0.9, 0.1]] * 3 + [[0.1, 0.9]] * 3)
-    sure[2] = (0.45, 0.55)  # leans to 1, but less than images labelled 1 do
+    sure[2] = (0.45, 0.55)
     assert (suspected_labels(labels, sure) == -1).all()
+
+
+def test_the_odds_against_the_label_decide():
+    given = np.array([[0.07, 0.69, 0.24], [0.07, 0.71, 0.22], [0.0, 0.5, 0.5]])
+    assert suspected_labels(np.zeros(3, int), given).tolist() == [-1, 1, 1]
 
 
 def test_images_without_a_prediction_are_passed_over():
     labels = np.array([0, 0, 1, 1, 1])
-    given = np.array([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9], [0.2, 0.8], [np.nan, np.nan]])
+    given = np.array([[0.9, 0.1], [0.02, 0.98], [0.1, 0.9], [0.2, 0.8], [np.nan, np.nan]])
     assert suspected_labels(labels, given).tolist() == [-1, 1, -1, -1, -1]
 
 

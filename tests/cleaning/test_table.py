@@ -55,3 +55,27 @@ def test_suspected_labels_are_reported_and_drop_nothing(tmp_path, table):
     marked.write(tmp_path)
     assert int(rows(tmp_path)[0]["suspected_label"]) == (table.label[0] + 1) % 8
     assert json.loads((tmp_path / "cleaning.json").read_text())["suspected_labels"] == 1
+    assert rows(tmp_path)[0]["suspected_probability"] == "0.8600"
+    assert rows(tmp_path)[0]["label_probability"] == "0.0200"
+    assert rows(tmp_path)[1]["suspected_label"] == rows(tmp_path)[1]["suspected_probability"] == ""
+
+
+def test_labels_that_nobody_examined_are_not_counted_as_sound(tmp_path, table):
+    table.write(tmp_path)
+    assert json.loads((tmp_path / "cleaning.json").read_text())["suspected_labels"] is None
+    assert all(row["suspected_label"] == row["label_probability"] == "" for row in rows(tmp_path))
+    assert table.out_of_fold_accuracy is None and len(table.suspects) == 0
+
+
+def test_the_most_doubtful_label_comes_first(table):
+    confident = np.full((len(table), 8), 0.02)
+    confident[np.arange(len(table)), table.label] = 0.86
+    for index, own in ((3, 0.04), (7, 0.01)):
+        confident[index] = 0
+        confident[index, table.label[index]] = own
+        confident[index, (table.label[index] + 1) % 8] = 1 - own
+    confident[9] = np.nan
+    marked = table.with_suspected_labels(confident, seconds=2)
+    assert marked.suspects.tolist() == [7, 3]
+    assert marked.out_of_fold_accuracy == 1 - 2 / (len(table) - 1)
+    assert marked.seconds == table.seconds + 2

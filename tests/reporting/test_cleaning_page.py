@@ -9,6 +9,7 @@ import pytest
 from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
 from bloodcells.cleaning.calibration import Calibration, calibrate
+from bloodcells.competition import COMPETITION
 from bloodcells.reporting.cleaning_figures import distance_distributions, junk_distribution
 from bloodcells.reporting.cleaning_page import write_cleaning_page
 from bloodcells.sources.synthetic import draw_smear
@@ -103,7 +104,14 @@ def test_suspected_labels_are_shown_with_both_names(tmp_path, cells, table):
     confident[one] = np.roll(confident[one], 1)
     write_cleaning_page(tmp_path / "page.html", cells, table.with_suspected_labels(confident), SETTINGS)
     text = (tmp_path / "page.html").read_text()
-    assert "Suspected labels: 1" in text and re.search(r"or [a-z ]+\?</figcaption>", text)
+    names = [COMPETITION.classes[label] for label in (table.label[one], (table.label[one] + 1) % 8)]
+    assert "Suspected labels: 1" in text
+    assert f"<b>{names[0]} 1&nbsp;%</b>{names[1]}? 93&nbsp;%<br>image {one}</figcaption>" in text
+    assert f"in this way it gives {1 - 1 / len(table):.1%} of the images" in text
+
+
+def test_labels_that_were_not_examined_are_not_called_sound(text):
+    assert "Suspected labels: not examined" in text
 
 
 def test_the_origin_is_escaped(tmp_path, cells, table):

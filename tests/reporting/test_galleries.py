@@ -7,7 +7,14 @@ from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.competition import COMPETITION
 from bloodcells.corruption.composite import corrupt
-from bloodcells.reporting.galleries import cells_by_class, clean_beside_composite, dropped_images, policy_gallery
+from bloodcells.reporting.galleries import (
+    cells_by_class,
+    clean_beside_composite,
+    dropped_images,
+    one_of_each_class,
+    policy_gallery,
+    policy_views,
+)
 from bloodcells.sources.synthetic import FEWEST_CELLS, Smear, draw_smear
 
 STEP = COMPETITION.image_size + 4
@@ -62,6 +69,18 @@ def test_policies_are_shown_below_the_same_cells(cells: CellSet) -> None:
         np.testing.assert_array_equal(tile(axes, 0, column), cells.images[column])
         np.testing.assert_array_equal(tile(axes, 1, column), cells.images[column])
         assert np.sort(tile(axes, 2, column), axis=None).tolist() == np.sort(cells.images[column], axis=None).tolist()
+
+
+def test_views_of_a_policy_are_shown_below_a_cell_of_each_class(cells: CellSet) -> None:
+    shown = one_of_each_class(cells)
+    assert all(is_of_class(cells, image, label) for label, image in enumerate(shown))
+    (axes,) = policy_views(shown, "flips", "flips", views=3).axes
+    assert names(axes) == ["as it is", "view 1", "view 2", "view 3"]
+    for column, image in enumerate(shown):
+        np.testing.assert_array_equal(tile(axes, 0, column), image)
+        assert all(np.array_equal(np.sort(tile(axes, row, column), None), np.sort(image, None)) for row in (1, 2, 3))
+    views = [np.concatenate([tile(axes, row, column) for column in range(len(shown))]) for row in (1, 2, 3)]
+    assert len({view.tobytes() for view in views}) == 3
 
 
 def test_what_is_dropped_is_shown_with_the_copy_that_is_kept(smear: Smear) -> None:

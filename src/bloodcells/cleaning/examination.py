@@ -1,6 +1,8 @@
 """The examination itself: copies first, then junk among what is left, then one reason per image."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -9,7 +11,6 @@ from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence
 from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.hashing import VIEWS, Progress, exact_keys, low_cosines, phash, view_hashes
 from bloodcells.cleaning.junk import appearance, junk_scores
-from bloodcells.cleaning.labels import NOT_SUSPECTED
 from bloodcells.cleaning.neighbours import near_pairs
 from bloodcells.cleaning.registration import SCALES, registered
 from bloodcells.cleaning.settings import CleaningSettings
@@ -20,7 +21,9 @@ _DEFAULTS = CleaningSettings()
 _REMOVED_FOR = ("exact_duplicates", "near_duplicates", "junk", "label_conflicts")
 
 
-def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS, progress: Progress | None = None) -> CleaningTable:
+def examine(
+    cells: CellSet, settings: CleaningSettings = _DEFAULTS, progress: Callable[[str, int, int], None] | None = None
+) -> CleaningTable:
     """Decide for every image whether to learn from it.
 
     Copies are found by perceptual hash and confirmed on pixels. Of a cluster of copies the image of the lowest index
@@ -29,7 +32,7 @@ def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS, progress: Pr
     Args:
         cells: N labelled images.
         settings: thresholds.
-        progress: called with the number of images hashed so far and of all distinct ones.
+        progress: called with the name of a step, the distinct images that have passed it, and all of them.
 
     Raises:
         KitError: more than ``settings.max_removed_share`` of the images would go.
@@ -39,17 +42,21 @@ def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS, progress: Pr
     original = first_occurrence(exact_keys(cells.images))
     distinct, row = np.unique(original, return_inverse=True)
     images = cells.images[distinct]
-    hashes = phash(images, progress)
-    first, second = confirmed_pairs(images, settings)
+
+    def step(name: str) -> Progress | None:
+        return partial(progress, name) if progress else None
+
+    hashes = phash(images, step("hashing"))
+    first, second = confirmed_pairs(images, settings, step("comparing"))
     copies = everyone[original != everyone]
     clusters = cluster_ids(
         len(cells), np.concatenate([distinct[first], original[copies]]), np.concatenate([distinct[second], copies])
     )
     conflict = _labels_in_cluster(cells.labels, clusters) > 1
     usual = ~conflict | (settings.label_conflicts == "keep")
+    looks = appearance(images, step("judging"))
     scores, evidence, no_cell = (
-        column[row]
-        for column in junk_scores(appearance(images), clusters[distinct], usual[distinct], settings.junk_threshold)
+        column[row] for column in junk_scores(looks, clusters[distinct], usual[distinct], settings.junk_threshold)
     )
     groups = np.where(clusters == ALONE, clusters.max(initial=ALONE) + 1 + everyone, clusters)
     junk = _everywhere(no_cell, groups)
@@ -65,7 +72,6 @@ def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS, progress: Pr
         near_duplicate=~stays & ~exact & ~junk,
         junk=junk,
         label_conflict=conflict,
-        suspected_label=np.full(len(cells), NOT_SUSPECTED),
         reason=_reasons(junk, conflict, stays, exact, settings),
         seconds=time.perf_counter() - started,
     )
@@ -73,13 +79,20 @@ def examine(cells: CellSet, settings: CleaningSettings = _DEFAULTS, progress: Pr
     return table
 
 
-def confirmed_pairs(images: np.ndarray, settings: CleaningSettings) -> tuple[np.ndarray, np.ndarray]:
+def confirmed_pairs(
+    images: np.ndarray, settings: CleaningSettings, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of (M, S, S, 3) uint8 images that are one picture, enough of them to connect every cluster.
+
+    Args:
+        images: distinct ones.
+        settings: thresholds.
+        progress: called with the number of images that are ready to be compared, and of all.
 
     Returns:
         two (P,) int64 index arrays.
     """
-    patches = registered(images)
+    patches = registered(images, progress)
     views = VIEWS if settings.orientations else 1
     hashes = np.stack([view_hashes(low_cosines(patches[:, scale])) for scale in range(len(SCALES))], axis=1)
     probes = hashes[:, :, :views].reshape(len(images), -1)

@@ -18,6 +18,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from bloodcells.cleaning.hashing import Progress
+
 _LEVELS = 16  # steps per colour channel: 4,096 colours of 16 grey levels' width
 _PRESENT = 5  # pixels from which an image holds a colour
 _COMMON_SHARE = 0.01  # share of images from which a colour is common: a second stain of 2 % stays in
@@ -55,16 +57,17 @@ class Appearance:
         return len(self.colours)
 
 
-def appearance(images: np.ndarray) -> Appearance:
-    """Measure (N, S, S, 3) uint8 images."""
-    chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
-    structure = np.concatenate([_structure(chunk) for chunk in chunks])
-    return Appearance(
-        np.concatenate([_colour_counts(chunk) for chunk in chunks]),
-        structure,
-        np.expm1(structure[:, 0]),
-        images.shape[1] * images.shape[2],
-    )
+def appearance(images: np.ndarray, progress: Progress | None = None) -> Appearance:
+    """Measure (N, S, S, 3) uint8 images; ``progress`` is called with the number measured so far and of all."""
+    colours, structures = [], []
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK]
+        colours.append(_colour_counts(chunk))
+        structures.append(_structure(chunk))
+        if progress:
+            progress(start + len(chunk), len(images))
+    structure = np.concatenate(structures)
+    return Appearance(np.concatenate(colours), structure, np.expm1(structure[:, 0]), images.shape[1] * images.shape[2])
 
 
 def junk_scores(

@@ -9,7 +9,7 @@ for a copy that is cropped. Flips and turns carry over.
 import numpy as np
 from PIL import Image
 
-from bloodcells.cleaning.hashing import shrunk_grey
+from bloodcells.cleaning.hashing import Progress, shrunk_grey
 
 PATCH = 36  # pixels across a registered patch
 SCALES = (1.0, 0.9)  # window of the copy as it is, and of one that is cropped to nine tenths and enlarged
@@ -22,7 +22,7 @@ _ROUNDS = 3
 _CHUNK = 64
 
 
-def registered(images: np.ndarray) -> np.ndarray:
+def registered(images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """Patches around the darkest mass of (N, S, S, 3) uint8: (N, 2, 36, 36) uint8, one per scale of ``SCALES``."""
     patches = np.empty((len(images), len(SCALES), PATCH, PATCH), np.uint8)
     for start in range(0, len(images), _CHUNK):
@@ -34,6 +34,8 @@ def registered(images: np.ndarray) -> np.ndarray:
         for number, scale in enumerate(SCALES):
             down, across = (_sampling(centres[:, axis], scale * _WINDOW * size, size) for axis in (0, 1))
             patches[start : start + n, number] = np.rint(down @ grey @ across.swapaxes(1, 2))
+        if progress:
+            progress(start + n, len(images))
     return patches
 
 

@@ -16,6 +16,7 @@ from bloodcells.files import write_csv, write_json
 KEEP, DROP = "keep", "drop"
 REASONS = ("junk", "label_conflict", "exact_duplicate", "near_duplicate")
 COLUMNS = ("index", "label", "phash", "cluster", "junk_score", "decision", "reason")
+MORE_COLUMNS = ("evidence", "suspected_label", "suspected_probability", "label_probability")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +36,10 @@ class CleaningTable:
         near_duplicate: (N,) bool, not that, but the same picture as an image before it.
         junk: (N,) bool, no cell.
         label_conflict: (N,) bool, in a cluster of one picture with several labels.
-        suspected_label: (N,) int64, what confident predictions say instead, -1 where none do; never a reason to drop.
         reason: (N,) str, one of ``REASONS``, or empty for an image that is kept.
         seconds: what the examination took.
+        probabilities: (N, C) float64, out-of-fold predictions of the classes, rows of NaN for images without one;
+            None where the labels were not examined.
     """
 
     label: np.ndarray
@@ -49,9 +51,9 @@ class CleaningTable:
     near_duplicate: np.ndarray
     junk: np.ndarray
     label_conflict: np.ndarray
-    suspected_label: np.ndarray
     reason: np.ndarray
     seconds: float
+    probabilities: np.ndarray | None = None
 
     def __len__(self) -> int:
         """The number of images."""
@@ -67,8 +69,38 @@ class CleaningTable:
         """Sorted int64 indices of the images that are kept."""
         return np.flatnonzero(self.reason == "")
 
+    @cached_property
+    def suspected_label(self) -> np.ndarray:
+        """(N,) int64, what confident predictions say instead of the label, -1 where none do; no reason to drop."""
+        if self.probabilities is None:
+            return np.full(len(self), NOT_SUSPECTED)
+        return suspected_labels(self.label, self.probabilities)
+
+    @cached_property
+    def suspects(self) -> np.ndarray:
+        """Int64 indices of the images whose label is suspected, the least probable label first."""
+        found = np.flatnonzero(self.suspected_label != NOT_SUSPECTED)
+        return found[np.argsort(self.probability_of(self.label)[found], kind="stable")]
+
+    @cached_property
+    def out_of_fold_accuracy(self) -> float | None:
+        """Share of the predicted images whose likeliest class is their label; None where none was predicted."""
+        if self.probabilities is None:
+            return None
+        predicted = ~np.isnan(self.probabilities).any(axis=1)
+        return float((self.probabilities[predicted].argmax(axis=1) == self.label[predicted]).mean())
+
+    def probability_of(self, labels: np.ndarray) -> np.ndarray:
+        """(N,) float64: the out-of-fold probability of the class in ``labels`` (N,), NaN without a prediction."""
+        if self.probabilities is None:
+            return np.full(len(self), np.nan)
+        return self.probabilities[np.arange(len(self)), labels]
+
     def counts(self) -> dict[str, Any]:
-        """What ``cleaning.json`` says: ``images`` = ``kept`` + the images dropped for each reason."""
+        """What ``cleaning.json`` says: ``images`` = ``kept`` + the images dropped for each reason.
+
+        ``suspected_labels`` counts kept images; it is None where the labels were not examined.
+        """
         dropped = {reason: int((self.reason == reason).sum()) for reason in REASONS}
         return {
             "images": len(self),
@@ -77,24 +109,26 @@ class CleaningTable:
             "near_duplicates": dropped["near_duplicate"],
             "junk": dropped["junk"],
             "label_conflicts": dropped["label_conflict"],
-            "suspected_labels": int((self.suspected_label != NOT_SUSPECTED).sum()),
+            "suspected_labels": None if self.probabilities is None else len(self.suspects),
             "seconds": round(self.seconds, 3),
         }
 
-    def with_suspected_labels(self, probabilities: np.ndarray) -> "CleaningTable":
+    def with_suspected_labels(self, probabilities: np.ndarray, seconds: float = 0) -> "CleaningTable":
         """The same table with the labels that out-of-fold ``probabilities`` (N, C) contradict.
 
         Rows of NaN are images without a prediction. See `labels.suspected_labels`.
         """
-        return replace(self, suspected_label=suspected_labels(self.label, probabilities))
+        return replace(self, probabilities=probabilities, seconds=self.seconds + seconds)
 
     def write(self, folder: Path) -> None:
         """Write ``cleaning.csv`` (one row per image) and ``cleaning.json`` (the counts) into ``folder``."""
-        write_csv(folder / "cleaning.csv", (*COLUMNS, "evidence", "suspected_label"), self._rows())
+        write_csv(folder / "cleaning.csv", (*COLUMNS, *MORE_COLUMNS), self._rows())
         write_json(folder / "cleaning.json", self.counts())
 
     def _rows(self) -> Iterator[dict[str, Any]]:
+        own, other = self.probability_of(self.label), self.probability_of(self.suspected_label)
         for index, suspected in enumerate(self.suspected_label):
+            doubtful = suspected != NOT_SUSPECTED
             yield {
                 "index": index,
                 "label": self.label[index],
@@ -104,7 +138,9 @@ class CleaningTable:
                 "decision": self.decision[index],
                 "reason": self.reason[index],
                 "evidence": self.evidence[index],
-                "suspected_label": "" if suspected == NOT_SUSPECTED else suspected,
+                "suspected_label": suspected if doubtful else "",
+                "suspected_probability": f"{other[index]:.4f}" if doubtful else "",
+                "label_probability": "" if np.isnan(own[index]) else f"{own[index]:.4f}",
             }
 
 

@@ -3,6 +3,8 @@
 The colours are legible on white and on black, so that a page may show the same figure in both.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -53,6 +55,28 @@ def junk_distribution(table: CleaningTable, settings: CleaningSettings) -> Figur
     axes.set(xscale="log", yscale="log", xlabel="junk score", ylabel="distinct pictures", ylim=(0.7, None))
     _threshold(axes, settings.junk_threshold, f"junk: at least {settings.junk_threshold:g}")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def leak_distribution(random: Mapping[str, np.ndarray], by_cluster: Mapping[str, int], title: str) -> Figure:
+    """How many held-out images training has a copy of, over many random splits, beside a split by cluster.
+
+    Args:
+        random: panel -> (M,) integers, one count for each random split.
+        by_cluster: panel -> the count where clusters of copies stay together.
+        title: of the figure.
+    """
+    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    for axes, (name, counts) in zip(figure.subplots(1, len(random), squeeze=False)[0], random.items(), strict=True):
+        low, high = min(counts.min(), by_cluster[name]), max(counts.max(), by_cluster[name])
+        width = 1 + (high - low) // 60
+        edges = np.arange(low, high + width + 1, width) - 0.5  # whole counts in every bar
+        axes.hist(counts, edges.tolist(), color=COPIES)
+        axes.set(title=name, xlabel="held-out images with a copy in training")
+        axes.title.set_fontsize(10)
+        _threshold(axes, by_cluster[name], f"by cluster: {by_cluster[name]:,}")
+    figure.axes[0].set_ylabel("splits")
     return figure
 
 

@@ -17,7 +17,7 @@ from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningSettings, CleaningTable
 from bloodcells.cleaning.calibration import Calibration
 from bloodcells.cleaning.clusters import ALONE
-from bloodcells.cleaning.labels import NOT_SUSPECTED
+from bloodcells.cleaning.labels import ODDS
 from bloodcells.cleaning.table import REASONS
 from bloodcells.competition import COMPETITION
 from bloodcells.files import write_text
@@ -151,21 +151,29 @@ def _clusters(cells: CellSet, table: CleaningTable) -> str:
 
 
 def _suspected(cells: CellSet, table: CleaningTable) -> str:
-    doubtful = np.flatnonzero(table.suspected_label != NOT_SUSPECTED)
-    if not len(doubtful):
-        return ""
+    if table.probabilities is None:
+        return _section(
+            "Suspected labels: not examined",
+            "<code>bloodcells clean --init</code> asks a network that has not learned them; it takes minutes.",
+            "",
+        )
+    own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
     cards = [
         _card(
             cells,
             int(one),
-            f"<b>{COMPETITION.classes[table.label[one]]}</b>or {COMPETITION.classes[table.suspected_label[one]]}?",
+            f"<b>{COMPETITION.classes[table.label[one]]} {_percent(own[one])}</b>"
+            f"{COMPETITION.classes[table.suspected_label[one]]}? {_percent(other[one])}<br>image {one}",
         )
-        for one in doubtful[:_MOST_PICTURES]
+        for one in table.suspects[:_MOST_PICTURES]
     ]
     return _section(
-        f"Suspected labels: {len(doubtful):,}",
-        "A model that had not seen the image is confident of another label. None is dropped for it.",
-        f'<div class="cards">{"".join(cards)}</div>' + _more(len(doubtful), _MOST_PICTURES),
+        f"Suspected labels: {len(table.suspects):,}",
+        f"A regression on what a pretrained network sees finds another class at least {ODDS:g} times as probable as "
+        "the label. It was not fitted to the image itself; in this way it gives "
+        f"{table.out_of_fold_accuracy:.1%} of the images their label. None is dropped: a rare cell looks the same as a "
+        "wrong label, and a person can tell. The least probable label comes first.",
+        f'<div class="cards">{"".join(cards)}</div>' + _more(len(table.suspects), _MOST_PICTURES),
     )
 
 
@@ -214,6 +222,11 @@ def _distinct(table: CleaningTable, indices: np.ndarray) -> list[np.ndarray]:
 
 def _verdict(table: CleaningTable, index: int) -> str:
     return f"{index}, kept" if table.reason[index] == "" else f"{index}, dropped"
+
+
+def _percent(share: float) -> str:
+    """Whole percents, of which 0 and 100 are never reached: no probability is certain."""
+    return ("&lt;1" if share < 0.01 else "&gt;99" if share > 0.99 else f"{100 * share:.0f}") + "&nbsp;%"
 
 
 def _section(title: str, text: str, content: str) -> str:

@@ -57,6 +57,29 @@ def policy_gallery(images: np.ndarray, policies: Sequence[str], title: str, seed
     return _named_rows(rows, len(images), title)
 
 
+def policy_views(images: np.ndarray, policy: str, title: str, views: int = 4, seed: int = 0) -> Figure:
+    """The images as they are, and below them several augmented views of each by one policy.
+
+    Args:
+        images: (N, S, S, 3) uint8, N columns.
+        policy: name of an augmentation policy.
+        title: of the sheet.
+        views: rows of augmented images.
+        seed: of the first row; the next ones follow.
+    """
+    from bloodcells.augmentation.pipeline import augmented_images  # imports Keras, which takes seconds
+
+    rows = {"as it is": images}
+    rows |= {f"view {view + 1}": augmented_images(images, policy, seed + view) for view in range(views)}
+    return _named_rows(rows, len(images), title)
+
+
+def one_of_each_class(cells: CellSet, seed: int = 0) -> np.ndarray:
+    """A random cell of every class that occurs, in the order of the classes: (N, S, S, 3) uint8."""
+    chosen = [_sample(cells.labels == label, 1, seed) for label in range(len(COMPETITION.classes))]
+    return cells.images[np.concatenate(chosen)]
+
+
 def dropped_images(cells: CellSet, table: CleaningTable, title: str, columns: int = 10) -> Figure:
     """A row for each reason to drop: first the pictures that are dropped most often, each of them once.
 
@@ -73,6 +96,34 @@ def dropped_images(cells: CellSet, table: CleaningTable, title: str, columns: in
             shown = np.concatenate([(_kept_of(table, index), index) for index in shown])
         rows[f"{reason.replace('_', ' ')} ({len(dropped):,})"] = cells.images[shown[:columns]]
     return _named_rows(rows or {"nothing": cells.images[:0]}, columns, title)
+
+
+def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: int = 6, most: int = 24) -> Figure:
+    """The most doubtful labels: each picture over its label and the likelier one, with their probabilities.
+
+    Args:
+        cells: what was examined.
+        table: with out-of-fold predictions and at least one suspect.
+        title: of the sheet.
+        columns: pictures in a row.
+        most: pictures at all, the least probable label first.
+    """
+    shown = table.suspects[:most]
+    own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(1.6 * columns, 1.95 * rows + 0.4), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, index in zip(figure.axes, shown.tolist(), strict=False):
+        axes.imshow(cells.images[index])
+        label, likelier = (COMPETITION.classes[one[index]] for one in (table.label, table.suspected_label))
+        axes.set_title(f"{label} {_share(own[index])}\n{likelier}? {_share(other[index])}", fontsize=7.5)
+    return figure
+
+
+def _share(probability: float) -> str:
+    return "<0.01" if probability < 0.005 else f"{probability:.2f}"
 
 
 def _kept_of(table: CleaningTable, index: int) -> int:

@@ -1,6 +1,7 @@
-"""One colour per class and per set, the same in every figure, told apart by colour-blind readers too.
+"""One colour per class, per set and per arm, the same in every figure, told apart by colour-blind readers too.
 
-Paul Tol's schemes *muted* (classes) and *high contrast* (sets), https://personal.sron.nl/~pault/.
+Paul Tol's schemes *muted* (classes) and *high contrast* (sets), https://personal.sron.nl/~pault/; the arms take from
+all of his.
 """
 
 from bloodcells.competition import COMPETITION
@@ -16,3 +17,19 @@ CLASS_COLOURS = dict(
 
 SET_COLOURS = {"clean": "#004488", "composite": "#BB5566", "training": "#DDAA33"}
 """Colour of what is measured on: cells as they are, cells after the composite corruption, augmented training cells."""
+
+ARM_COLOURS = {
+    "none": "#BBBBBB", "flips": "#555555",
+    "randaugment": "#332288", "augmix": "#4477AA", "augmix_no_jsd": "#88CCEE",
+    "mixup": "#882255", "cutmix": "#EE99AA",
+    "gaussian_noise": "#117733", "stain": "#44AA99",
+    "cutout": "#999933", "gridmask": "#DDCC77",
+    "chain": "#EE7733", "full": "#CC3311",
+}  # fmt: skip
+"""Colour of each arm of the ablation, by name: relatives are of one hue. No figure tells thirteen arms apart by
+colour alone; each also names them."""
+
+
+def arm_colour(arm: str) -> str:
+    """The colour of an arm; black for one that is not among ``ARM_COLOURS``."""
+    return ARM_COLOURS.get(arm, "#000000")
