@@ -9,9 +9,16 @@ from bloodcells.errors import KitError
 @pytest.mark.parametrize("init", ["scratch", "imagenet", "file.h5"])
 def test_every_profile_names_a_known_policy_and_keeps_what_it_was_given(profile, init):
     config = training_config(profile, init, seed=3)
-    assert config.policy in POLICIES
+    assert all(phase.policy in POLICIES for phase in config.phases)
     assert (config.init, config.seed) == (init, 3)
-    assert (config.head_epochs == 0) == (init == "scratch")
+    assert any(phase.head_only for phase in config.phases) == (init != "scratch")
+
+
+def test_a_config_tells_of_the_network_that_its_last_phase_leaves():
+    config = training_config("full", "scratch", seed=0)
+    assert config.epochs == sum(phase.epochs for phase in config.phases)
+    assert config.as_dict()["working_size"] == config.phases[-1].working_size
+    assert config.as_dict()["policy"] == config.phases[-1].policy
 
 
 def test_an_unknown_profile_is_refused():

@@ -11,20 +11,14 @@ import pytest
 
 from bloodcells import training
 from bloodcells.cells import CellSet
-from bloodcells.config import TrainingConfig
+from bloodcells.config import Phase, TrainingConfig
 from bloodcells.errors import KitError
+from bloodcells.files import write_json
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
-CONFIG = TrainingConfig(
-    init="scratch",
-    policy="flips",
-    working_size=32,
-    batch_size=16,
-    head_epochs=1,
-    epochs=2,
-    learning_rate=1e-3,
-    warmup_steps=2,
-)
+HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
+WHOLE = Phase("fine-tuning", 2, "flips", 32, batch_size=16, learning_rate=1e-3, warmup_steps=2)
+CONFIG = TrainingConfig(init="scratch", phases=(HEAD, WHOLE))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +72,7 @@ def test_the_result_carries_no_optimizer(complete):
 
 def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
     run = tmp_path / "head only"
-    training.train(cells, {}, replace(CONFIG, epochs=0), run)
+    training.train(cells, {}, replace(CONFIG, phases=(HEAD,)), run)
     keras.utils.set_random_seed(CONFIG.seed)
     untrained = training.build_network(96, 32, 8, CONFIG.dropout)
     trained = training.load_network(run)
@@ -115,11 +109,26 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(complete, cells, tmp_
     )
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"policy": "none"}])
+@pytest.mark.parametrize("change", [{"seed": 1}, {"phases": (WHOLE,)}])
 def test_a_folder_of_another_run_is_refused(complete, cells, change):
-    key, value = next(iter(change.items()))
-    with pytest.raises(KitError, match=f"holds another run: expected {key} = {value}, got"):
+    with pytest.raises(KitError, match=f"holds another run: expected {next(iter(change))} = .*, got"):
         training.train(cells, {}, replace(CONFIG, **change), complete)
+
+
+def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_path):
+    run = tmp_path / "grown"
+    shutil.copytree(complete, run)
+    (run / training.WEIGHTS).unlink()
+    larger = Phase("larger", 1, "flips", 48, batch_size=16, learning_rate=0.0)
+    grown = replace(CONFIG, phases=(HEAD, WHOLE, larger))
+    write_json(run / "config.json", {**grown.as_dict(), "data_sha256": cells.sha256, "data_origin": cells.origin})
+    training.train(cells, {}, grown, run)
+    network = training.load_network(run)
+    assert network.get_layer(training.BACKBONE).input_shape == (None, 48, 48, 3)
+    for variable, before in zip(
+        network.trainable_variables, training.load_network(complete).trainable_variables, strict=True
+    ):
+        np.testing.assert_array_equal(variable, before)
 
 
 def test_a_folder_of_other_cells_is_refused(complete, cells):

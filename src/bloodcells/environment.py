@@ -1,6 +1,5 @@
 """What a result was measured with: versions and hardware."""
 
-import os
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -8,18 +7,23 @@ from typing import Any
 
 import keras
 
+from bloodcells.flatbuffer import usable_cores
+
 _PACKAGES = ("tensorflow", "keras", "keras-cv", "numpy", "scikit-learn", "imagehash", "pillow")
 
 
 def describe_environment() -> dict[str, Any]:
-    """Python, packages and hardware, as JSON-ready values that name no user, folder or machine."""
+    """Python, packages and hardware, as JSON-ready values that name no user, folder or machine.
+
+    ``cores`` are those that this process may use.
+    """
     return {
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "backend": keras.backend.backend(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "accelerators": accelerators(),
     }
 

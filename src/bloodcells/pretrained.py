@@ -1,7 +1,8 @@
-"""Where the backbone's weights start: ImageNet by download, an ImageNet-style file, or scratch."""
+"""Where the weights start: ImageNet by download, an ImageNet-style file, weights of this kit, or scratch."""
 
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
@@ -17,8 +18,9 @@ def initialise(network: keras.Model, init: str) -> None:
 
     Args:
         network: what `network.build_network` gives.
-        init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), or the path of
-            an ``.h5`` file for ``keras.applications.EfficientNetB3(include_top=False)`` on RGB 0..255.
+        init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), the path of an
+            ``.h5`` file for ``keras.applications.EfficientNetB3(include_top=False)`` on RGB 0..255, or the path of a
+            ``.weights.h5`` file that this kit has trained, head included.
 
     Raises:
         KitError: no network and nothing cached; the file is missing, is not of this backbone, or expects
@@ -26,12 +28,32 @@ def initialise(network: keras.Model, init: str) -> None:
     """
     if init == "scratch":
         return
+    if _is_trained(Path(init)):
+        _load_trained(network, Path(init))
+        return
     backbone = network.get_layer(BACKBONE)
     source = _source_backbone(init, backbone.input_shape[1:])
     for layer in source.layers:
         if layer.weights and not isinstance(layer, keras.layers.Normalization):
             backbone.get_layer(layer.name).set_weights(layer.get_weights())
     _refuse_other_preprocessing(source, network, init)
+
+
+def _is_trained(path: Path) -> bool:
+    """Whether the file holds a backbone with a head on it, as this kit trains it, and not a backbone alone."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path) as weights:
+        return "layers/functional" in weights
+
+
+def _load_trained(network: keras.Model, path: Path) -> None:
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise KitError(
+            f"{path} does not hold the weights of a network of this kit: {_first_line(error)}. Give another file."
+        ) from error
 
 
 def _source_backbone(init: str, input_shape: tuple[int, int, int]) -> keras.Model:

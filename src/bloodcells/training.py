@@ -1,4 +1,4 @@
-"""Training: two phases, a checkpoint after every epoch, and a resume that goes on where a run was cut off.
+"""Training: phase after phase, a checkpoint after every epoch, and a resume that goes on where a run was cut off.
 
 A run folder holds
 
@@ -13,39 +13,25 @@ the epoch, the weights and the optimizer's state; later lines of ``metrics.jsonl
 the next epoch follows from the seed and the epoch.
 """
 
-import json
-import math
 import sys
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from bloodcells.augmentation.pipeline import training_batches
+from bloodcells.callbacks import CHECKPOINTS, METRICS, EpochEnd, StopOnNaN
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
-from bloodcells.config import TrainingConfig
+from bloodcells.config import Phase, TrainingConfig
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError
-from bloodcells.evaluation import label_metrics
 from bloodcells.files import read_json, replacing, write_json, write_text
-from bloodcells.inference import predict_probabilities
+from bloodcells.losses import training_loss
 from bloodcells.network import BACKBONE, build_network
 from bloodcells.pretrained import initialise
 
 WEIGHTS = "weights.weights.h5"
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """Epochs ``first`` .. ``last`` - 1 of a run, trained with one optimizer."""
-
-    name: str
-    first: int
-    last: int
 
 
 def train(training: CellSet, validation: Mapping[str, CellSet], config: TrainingConfig, run: Path) -> keras.Model:
@@ -64,9 +50,10 @@ def train(training: CellSet, validation: Mapping[str, CellSet], config: Training
         KitError: the folder holds another run, the initial weights cannot be had, there are fewer cells than a
             batch, or the loss became NaN.
     """
-    if len(training) < config.batch_size:
+    largest = max(phase.batch_size for phase in config.phases)
+    if len(training) < largest:
         raise KitError(
-            f"too few cells to train: expected at least a batch of {config.batch_size}, got {len(training)}. Add some."
+            f"too few cells to train: expected at least a batch of {largest}, got {len(training)}. Add some."
         )
     _claim(run, config, training)
     if (run / WEIGHTS).exists():
@@ -76,29 +63,30 @@ def train(training: CellSet, validation: Mapping[str, CellSet], config: Training
         print("no GPU found: training runs on the CPU; --profile quick is made for that")
 
     keras.utils.set_random_seed(config.seed)
-    network = _untrained(config)
-    steps_per_epoch = len(training) // config.batch_size
-    done = _resume(network, config, steps_per_epoch, run)
+    network, done = _resumed(config, len(training), run)
     if done == 0:
         initialise(network, config.init)
-    for phase in _phases(config):
-        if done >= phase.last:
+    for phase, first, last in _spans(config):
+        if done >= last:
             continue
-        if done <= phase.first:
-            _compile(network, phase, config, steps_per_epoch)
-        batches = training_batches(training, config.policy, config.batch_size, config.seed, done, phase.last)
+        if done == first:
+            if network.get_layer(BACKBONE).input_shape[1] != phase.working_size:
+                network = _at_size(phase.working_size, network, config)
+            _compile(network, phase, config, len(training))
+        steps = len(training) // phase.batch_size
         network.fit(
-            batches,
+            training_batches(training, phase.policy, phase.batch_size, config.seed, done, last),
             initial_epoch=done,
-            epochs=phase.last,
-            steps_per_epoch=steps_per_epoch,
+            epochs=last,
+            steps_per_epoch=steps,
             shuffle=False,
-            callbacks=[_StopOnNaN(), _EpochEnd(run, phase, validation, config.batch_size * steps_per_epoch)],
+            callbacks=[StopOnNaN(), EpochEnd(run, phase.name, validation, phase.batch_size * steps)],
             verbose=1 if sys.stdout.isatty() else 2,
         )
-        done = phase.last
+        done = last
     with replacing(run / WEIGHTS) as beside:
-        _without_optimizer(network, config).save_weights(beside)
+        # A network that was never compiled carries no optimizer: a third of the size.
+        _at_size(config.working_size, network, config).save_weights(beside)
     return load_network(run)
 
 
@@ -136,41 +124,44 @@ def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
     write_json(run / "environment.json", describe_environment())
 
 
-def _untrained(config: TrainingConfig) -> keras.Model:
-    return build_network(COMPETITION.image_size, config.working_size, len(COMPETITION.classes), config.dropout)
+def _build(working_size: int, config: TrainingConfig) -> keras.Model:
+    return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), config.dropout)
 
 
-def _without_optimizer(network: keras.Model, config: TrainingConfig) -> keras.Model:
-    """The same weights in a network that was never compiled: a third of the size."""
-    bare = _untrained(config)
-    bare.set_weights(network.get_weights())
-    return bare
+def _at_size(working_size: int, network: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The same weights in a network of its own that works at ``working_size``."""
+    resized = _build(working_size, config)
+    resized.set_weights(network.get_weights())
+    return resized
 
 
-def _phases(config: TrainingConfig) -> list[_Phase]:
-    last = config.head_epochs + config.epochs
-    return [_Phase("head", 0, config.head_epochs), _Phase("fine-tuning", config.head_epochs, last)]
+def _spans(config: TrainingConfig) -> Iterator[tuple[Phase, int, int]]:
+    """Each phase with the number of epochs before it and after it."""
+    first = 0
+    for phase in config.phases:
+        yield phase, first, first + phase.epochs
+        first += phase.epochs
 
 
-def _compile(network: keras.Model, phase: _Phase, config: TrainingConfig, steps_per_epoch: int) -> None:
+def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: int) -> None:
     """Set what is trained and with what. A frozen backbone also keeps its BatchNorm statistics."""
-    network.get_layer(BACKBONE).trainable = phase.name != "head"
-    if phase.name == "head":
-        optimizer = keras.optimizers.Adam(config.head_learning_rate)
+    network.get_layer(BACKBONE).trainable = not phase.head_only
+    if phase.head_only:
+        optimizer = keras.optimizers.Adam(phase.learning_rate)
     else:
-        steps = steps_per_epoch * (phase.last - phase.first)
-        warmup = min(config.warmup_steps, steps // 2)
+        steps = phase.epochs * (cells // phase.batch_size)
+        warmup = min(phase.warmup_steps, steps // 2)
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0,
             decay_steps=steps - warmup,
-            warmup_target=config.learning_rate,
+            warmup_target=phase.learning_rate,
             warmup_steps=warmup,
         )
         optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=1.0)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     network.compile(
         optimizer,
-        keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+        training_loss(phase.policy, config.label_smoothing),
         metrics=["accuracy"],
         # XLA makes EfficientNetB3 eight times slower on a CPU; JAX has no other way.
         jit_compile=keras.backend.backend() == "jax" or bool(accelerators()),
@@ -178,75 +169,20 @@ def _compile(network: keras.Model, phase: _Phase, config: TrainingConfig, steps_
     optimizer.build(network.trainable_variables)
 
 
-def _resume(network: keras.Model, config: TrainingConfig, steps_per_epoch: int, run: Path) -> int:
-    """Bring ``network`` to the newest checkpoint that can be read; return the number of epochs it has seen."""
-    for checkpoint in sorted((run / "checkpoints").glob("epoch-*.weights.h5"), reverse=True):
-        epochs = int(checkpoint.name.removeprefix("epoch-").split(".")[0])
-        phase = next(phase for phase in _phases(config) if epochs <= phase.last)
-        _compile(network, phase, config, steps_per_epoch)
+def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model, int]:
+    """The network of the newest checkpoint that can be read, compiled, and its epochs; else a new one and 0."""
+    for checkpoint in sorted((run / CHECKPOINTS).glob("epoch-*.weights.h5"), reverse=True):
+        done = int(checkpoint.name.removeprefix("epoch-").split(".")[0])
+        phase = next(phase for phase, _, last in _spans(config) if done <= last)
+        network = _build(phase.working_size, config)
+        _compile(network, phase, config, cells)
         try:
             network.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:
             print(f"{checkpoint} cannot be read ({str(error).splitlines()[0]}); the one before it is tried")
             continue
-        lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        write_text(run / "metrics.jsonl", "".join(lines[:epochs]))
-        print(f"resumed after epoch {epochs}")
-        return epochs
-    return 0
-
-
-class _StopOnNaN(keras.callbacks.Callback):
-    """Ends training at the first step whose loss is not finite; the checkpoints before it stay."""
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = float((logs or {})["loss"])
-        if not math.isfinite(loss):
-            raise KitError(
-                f"training stopped: the loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}. "
-                "The last good checkpoint is kept; train again with a lower learning rate."
-            )
-
-
-class _EpochEnd(keras.callbacks.Callback):
-    """After every epoch: measure the validation sets, keep a checkpoint, then write the line of metrics."""
-
-    def __init__(self, run: Path, phase: _Phase, validation: Mapping[str, CellSet], images: int) -> None:
-        super().__init__()
-        self.run, self.phase, self.validation, self.images = run, phase, validation, images
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.began = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        seconds = time.perf_counter() - self.began
-        metrics = {
-            "epoch": epoch + 1,
-            "phase": self.phase.name,
-            **{name: float(value) for name, value in (logs or {}).items()},
-            **{f"{name}_accuracy": self._accuracy(cells) for name, cells in self.validation.items()},
-            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "seconds": round(seconds, 1),
-            "images_per_second": round(self.images / seconds, 1),
-        }
-        self._keep_checkpoint(epoch + 1)
-        with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(metrics) + "\n")
-        measured = ", ".join(f"{name} {metrics[f'{name}_accuracy']:.4f}" for name in self.validation)
-        if sys.stdout.isatty():
-            print()  # below Keras' progress bar
-        print(f"epoch {epoch + 1} ({self.phase.name}): {measured}, {metrics['images_per_second']} images/s", flush=True)
-
-    def _accuracy(self, cells: CellSet) -> float:
-        predicted = predict_probabilities(self.model, cells.images).argmax(axis=1)
-        return label_metrics(cells.labels, predicted, len(COMPETITION.classes))["accuracy"]
-
-    def _keep_checkpoint(self, epoch: int) -> None:
-        folder = self.run / "checkpoints"
-        with replacing(folder / f"epoch-{epoch:04d}.weights.h5") as beside:
-            self.model.save_weights(beside, overwrite=True)
-        for old in sorted(folder.glob("epoch-*.weights.h5"))[:-2]:
-            old.unlink()
+        lines = (run / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
+        write_text(run / METRICS, "".join(lines[:done]))
+        print(f"resumed after epoch {done}")
+        return network, done
+    return _build(config.phases[0].working_size, config), 0

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bloodcells.augmentation.degradation import RandomBlur, RandomJpeg, RandomPixelation, RandomShading
 from bloodcells.augmentation.layers import RandomAffine, RandomDihedral, RandomGaussianNoise, RandomStain
 
-LAYERS = [RandomDihedral, RandomAffine, RandomStain, RandomGaussianNoise]
+LAYERS = [
+    RandomDihedral, RandomAffine, RandomStain, RandomGaussianNoise,
+    RandomBlur, RandomPixelation, RandomJpeg, RandomShading,
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -36,6 +36,9 @@ def test_a_copy_holds_the_corrupted_cells_with_their_labels(benchmark, cells):
     copy = load_cells(benchmark / "composite.npz")
     np.testing.assert_array_equal(copy.images, composite.corrupt(cells, 3).images)
     np.testing.assert_array_equal(copy.labels, cells.labels)
+    assert len(copy.corruptions) == len(cells)
+    assert set("+".join(copy.corruptions).split("+")) <= set(composite.FAMILY_OF)
+    assert set(load_cells(benchmark / "medmnist_c" / "pixelate_3.npz").corruptions) == {"pixelate_3"}
 
 
 def test_a_second_call_gives_the_same_checksums(benchmark, cells, tmp_path):

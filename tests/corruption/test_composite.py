@@ -18,6 +18,7 @@ def test_is_frozen_and_leaves_the_input_alone(cells):
     np.testing.assert_array_equal(first.labels, cells.labels)
     assert (first.images.dtype, first.images.shape) == (np.uint8, cells.images.shape)
     assert first.origin.endswith("composite corruption, seed 1")
+    assert first.corruptions.tolist() == ["+".join(composite.words(chain)) for chain in composite.chains(len(cells), 1)]
 
 
 def test_an_image_does_not_depend_on_how_many_follow(cells):
@@ -38,7 +39,7 @@ def test_nearly_every_image_is_changed_and_none_is_wiped_out(cells):
 
 def test_chains_have_the_stated_lengths_of_different_families():
     chains = composite.chains(2000, seed=0)
-    lengths = np.bincount([len(chain) for chain in chains], minlength=5)[1:] / len(chains)
+    lengths = np.bincount([len(chain) for chain in chains], minlength=1 + max(composite.LENGTHS))[1:] / len(chains)
     np.testing.assert_allclose(lengths, list(composite.LENGTHS.values()), atol=0.04)
     for chain in chains:
         families = [composite.FAMILY_OF[name] for name in composite.words(chain)]

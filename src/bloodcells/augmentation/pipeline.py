@@ -1,16 +1,21 @@
 """The ``tf.data`` pipeline of training: shuffled, augmented batches. Validation never passes here."""
 
+from collections.abc import Callable
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from bloodcells.augmentation.policies import policy_layers
+from bloodcells.augmentation.policies import Policy, policy
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
 
+Batch = dict[str, tf.Tensor]
+
 
 def training_batches(
-    cells: CellSet, policy: str, batch_size: int, seed: int, first_epoch: int, last_epoch: int
+    cells: CellSet, policy_name: str, batch_size: int, seed: int, first_epoch: int, last_epoch: int
 ) -> tf.data.Dataset:
     """Augmented batches of the epochs ``first_epoch`` .. ``last_epoch`` - 1.
 
@@ -19,18 +24,19 @@ def training_batches(
 
     Args:
         cells: the training cells.
-        policy: name of the augmentation policy.
-        batch_size: images per batch.
+        policy_name: of the augmentation policy.
+        batch_size: cells per batch.
         seed: of the order and the augmentation.
         first_epoch: number of epochs already trained.
         last_epoch: number of epochs in all.
 
     Returns:
-        Pairs of (batch_size, S, S, 3) float32 pixels 0..255 and (batch_size, C) float32 labels.
+        Pairs of (batch_size, S, S, 3) float32 pixels 0..255 and (batch_size, C) float32 labels whose rows sum to 1.
+        Under a policy with a consistency loss three times as many: all first views, all second, all third.
     """
     # Most KerasCV layers draw from this generator; without a seed of its own it would differ from run to run.
     tf.random.set_global_generator(tf.random.Generator.from_seed(seed * 10_000 + first_epoch))
-    layers = policy_layers(policy)
+    apply = _application(policy(policy_name))
     images = tf.constant(cells.images)
     labels = tf.constant(np.eye(len(COMPETITION.classes), dtype=np.float32)[cells.labels])
 
@@ -39,25 +45,77 @@ def training_batches(
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
     def augment(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = {"images": tf.cast(tf.gather(images, indices), tf.float32), "labels": tf.gather(labels, indices)}
-        for layer in layers:
-            batch = layer(batch, training=True)
-        pixels = tf.ensure_shape(batch["images"], (batch_size, *COMPETITION.image_shape))
-        return tf.clip_by_value(pixels, 0.0, 255.0), batch["labels"]
+        batch = apply(
+            {"images": tf.cast(tf.gather(images, indices), tf.float32), "labels": tf.gather(labels, indices)}
+        )
+        return tf.clip_by_value(batch["images"], 0.0, 255.0), batch["labels"]
 
     # Serial mapping: parallel mapping is not repeatable, and one thread already outpaces training on a CPU.
     return tf.data.Dataset.range(first_epoch, last_epoch).flat_map(order).map(augment).prefetch(4)
 
 
-def augmented_images(images: np.ndarray, policy: str, seed: int) -> np.ndarray:
+def augmented_images(images: np.ndarray, policy_name: str, seed: int) -> np.ndarray:
     """One augmented view of each image, to look at: (N, S, S, 3) uint8 in, the same out, in the same order."""
     cells = CellSet(images, np.zeros(len(images), np.int64), "gallery")
-    batch, _ = next(iter(training_batches(cells, policy, len(images), seed, 0, 1)))
+    batch, _ = next(iter(training_batches(cells, policy_name, len(images), seed, 0, 1)))
     views = np.empty_like(images)
-    views[_shuffled(len(images), seed, 0).numpy()] = np.rint(keras.ops.convert_to_numpy(batch))
+    views[_shuffled(len(images), seed, 0).numpy()] = np.rint(keras.ops.convert_to_numpy(batch[-len(images) :]))
     return views
 
 
 def _shuffled(count: int, seed: int, epoch: int | tf.Tensor) -> tf.Tensor:
     """The order of an epoch: (count,) int32."""
     return tf.random.experimental.stateless_shuffle(tf.range(count), [seed, epoch])
+
+
+def _application(chosen: Policy) -> Callable[[Batch], Batch]:
+    """What ``chosen`` does to a batch, as a function with its layers made once."""
+    layers = chosen.layers()
+    first, others = layers[:1], layers[1:]
+    mixing = chosen.mixing() if chosen.mixing else None
+
+    def in_order(layers: list[keras.layers.Layer], batch: Batch) -> Batch:
+        for layer in layers:
+            batch = layer(batch, training=True)
+        return batch
+
+    def augmented(batch: Batch) -> Batch:
+        return _in_drawn_order(others, batch) if chosen.shuffled else in_order(others, batch)
+
+    def apply(batch: Batch) -> Batch:
+        batch = in_order(first, batch)
+        if chosen.consistency:
+            views = [batch, augmented(dict(batch)), augmented(dict(batch))]
+            return {key: tf.concat([view[key] for view in views], axis=0) for key in batch}
+        batch = augmented(batch)
+        if mixing is None:
+            return batch
+        if not batch["labels"].dtype.is_floating or batch["labels"].shape.rank != 2:
+            raise ValueError(
+                f"mixing needs float one-hot labels (N, C), got {batch['labels'].dtype} of {batch['labels'].shape}"
+            )
+        mix = tf.random.get_global_generator().uniform(()) < chosen.mixing_rate
+        return tf.cond(mix, lambda: mixing(dict(batch), training=True), lambda: batch)
+
+    return apply
+
+
+def _in_drawn_order(layers: list[keras.layers.Layer], batch: Batch) -> Batch:
+    """``batch`` after each of ``layers`` once, in an order drawn for this batch.
+
+    A loop over one switch holds each layer once in the graph; written out, it would be their number squared.
+    """
+    draws = tf.random.get_global_generator().uniform((len(layers),))
+    order = tf.argsort(draws)
+
+    def step(place: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, Batch]:
+        branches = [partial(_applied, layer, batch) for layer in layers]
+        return place + 1, tf.switch_case(order[place], branches)
+
+    return tf.while_loop(lambda place, _: place < len(layers), step, (tf.constant(0), batch))[1]
+
+
+def _applied(layer: keras.layers.Layer, batch: Batch) -> Batch:
+    """``batch`` after ``layer``, with the shape that it had: a loop refuses one that it cannot see."""
+    augmented = layer(dict(batch), training=True)
+    return {key: tf.ensure_shape(augmented[key], value.shape) for key, value in batch.items()}

@@ -1,54 +1,78 @@
-"""Augmentation policies by name: each is a chain of layers applied online, to every image on its own."""
+"""Augmentation policies by name: each is a chain of layers applied online, to every image on its own.
+
+The names are the arms of the ablation. All but ``none`` start with the eight orientations, so that an arm
+differs from ``flips`` in one thing.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import keras_cv
 
+from bloodcells.augmentation.degradation import RandomBlur, RandomJpeg, RandomPixelation, RandomShading
 from bloodcells.augmentation.layers import RandomAffine, RandomDihedral, RandomGaussianNoise, RandomStain
 from bloodcells.errors import KitError
+
+Layers = list[keras.layers.Layer]
 
 _PIXELS = (0, 255)
 
 
-def _none() -> list[keras.layers.Layer]:
-    """Images as they are."""
-    return []
+@dataclass(frozen=True)
+class Policy:
+    """One way to augment.
 
-
-def _flips() -> list[keras.layers.Layer]:
-    """The eight dihedral orientations."""
-    return [RandomDihedral()]
-
-
-def _randaugment() -> list[keras.layers.Layer]:
-    """Orientations, then RandAugment (Cubuk et al. 2019, arXiv:1909.13719) and a quarter-size Cutout."""
-    return [
-        RandomDihedral(),
-        keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=4, magnitude=0.6, rate=0.8),
-        keras_cv.layers.RandomCutout(0.25, 0.25),
-    ]
-
-
-def _chain() -> list[keras.layers.Layer]:
-    """Geometry, colour, optics and occlusion, each applied to its own share of the images.
-
-    The idea of the competition's best submission: many independently drawn changes, none of them certain.
+    Attributes:
+        describe: what it does, for a table.
+        layers: makes the layers, fresh, in the order in which they are applied. Each maps
+            ``{"images": (N, S, S, 3) float32 0..255, "labels": (N, C) float32}`` to the same.
+        shuffled: apply all but the first of the layers in an order drawn for each batch.
+        mixing: makes the layer that mixes pairs of images and their labels, after all the others.
+        mixing_rate: share of the batches that are mixed, 0..1.
+        consistency: weight of the Jensen-Shannon consistency loss; above 0, every image comes in three views, as the
+            first layer leaves it and twice augmented by the others.
+        near: what the benchmarks test that this policy comes near to, in another form and range: corruptions of
+            MedMNIST-C and families of the composite corruption.
     """
-    return [
-        RandomDihedral(),
-        RandomAffine(rate=0.6),
-        RandomStain(rate=0.4),
-        _sometimes(
-            keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=3, magnitude=0.5, rate=0.8), 0.7
-        ),
-        _sometimes(keras_cv.layers.RandomChannelShift(_PIXELS, 0.3), 0.15),
-        _sometimes(keras_cv.layers.ChannelShuffle(), 0.1),
-        _sometimes(keras_cv.layers.RandomGaussianBlur(7, (0.0, 2.0)), 0.25),
-        RandomGaussianNoise(stddev=40.0, rate=0.3),
-        _sometimes(keras_cv.layers.RandomCutout((0.1, 0.4), (0.1, 0.4)), 0.4),
-        _sometimes(keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5)), 0.15),
-    ]
+
+    describe: str
+    layers: Callable[[], Layers]
+    shuffled: bool = False
+    mixing: Callable[[], keras.layers.Layer] | None = None
+    mixing_rate: float = 1.0
+    consistency: float = 0.0
+    near: frozenset[str] = frozenset()
+
+
+def _flips_and(*layers: Callable[[], keras.layers.Layer]) -> Callable[[], Layers]:
+    """Makes the eight orientations, then ``layers``."""
+    return lambda: [RandomDihedral(), *(layer() for layer in layers)]
+
+
+def _rand_augment() -> keras.layers.Layer:
+    return keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=4, magnitude=0.6, rate=0.8)
+
+
+def _aug_mix() -> keras.layers.Layer:
+    return keras_cv.layers.AugMix(value_range=_PIXELS, severity=0.3)
+
+
+def _mix_up() -> keras.layers.Layer:
+    return keras_cv.layers.MixUp(alpha=0.4)
+
+
+def _cut_mix() -> keras.layers.Layer:
+    # KerasCV's takes the labels' shares from the box before it is cut at the border.
+    return keras.layers.CutMix(factor=(1.0, 1.0))
+
+
+def _cutout() -> keras.layers.Layer:
+    return keras_cv.layers.RandomCutout(0.25, 0.25)
+
+
+def _grid_mask() -> keras.layers.Layer:
+    return keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5))
 
 
 def _sometimes(layer: keras.layers.Layer, rate: float) -> keras.layers.Layer:
@@ -56,24 +80,99 @@ def _sometimes(layer: keras.layers.Layer, rate: float) -> keras.layers.Layer:
     return keras_cv.layers.RandomApply(layer, rate=rate)
 
 
-_POLICIES: dict[str, Callable[[], list[keras.layers.Layer]]] = {
-    "none": _none,
-    "flips": _flips,
-    "randaugment": _randaugment,
-    "chain": _chain,
+def _chain() -> Layers:
+    """Geometry, colour, optics, storage and occlusion, each applied to its own share of the images."""
+    return [
+        RandomDihedral(),
+        RandomAffine(rate=0.5),
+        RandomStain(amount=0.5, offset=0.15, rate=0.35),
+        RandomShading(rate=0.25),
+        _sometimes(
+            keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=2, magnitude=0.5, rate=0.8), 0.6
+        ),
+        _sometimes(keras_cv.layers.RandomHue((0.0, 0.5), _PIXELS), 0.15),
+        _sometimes(keras_cv.layers.RandomChannelShift(_PIXELS, 0.3), 0.1),
+        _sometimes(keras_cv.layers.ChannelShuffle(), 0.1),
+        RandomBlur(stddev=2.5, rate=0.25),
+        RandomPixelation(rate=0.1),
+        RandomGaussianNoise(stddev=45.0, rate=0.25),
+        RandomJpeg(rate=0.15),
+        _sometimes(keras_cv.layers.RandomCutout((0.1, 0.4), (0.1, 0.4)), 0.3),
+        _sometimes(keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5)), 0.12),
+    ]
+
+
+_NEAR_RAND_AUGMENT = frozenset(
+    {"brightness_up", "brightness_down", "contrast_up", "contrast_down", "geometry", "colour", "light", "tone"}
+)
+_NEAR_AUG_MIX = frozenset({"contrast_up", "geometry", "light", "tone"})
+_NEAR_STAIN = frozenset({"brightness_up", "brightness_down", "colour", "light"})
+_NEAR_CHAIN = _NEAR_RAND_AUGMENT | {
+    "pixelate", "jpeg_compression", "defocus_blur", "motion_blur", "saturate",
+    "channels", "blur", "noise", "storage", "occlusion",
+}  # fmt: skip
+
+_POLICIES: dict[str, Policy] = {
+    "none": Policy("the cells as they are", list),
+    "flips": Policy("one of the eight orientations", _flips_and()),
+    "randaugment": Policy(
+        "flips, RandAugment (Cubuk et al. 2019, arXiv:1909.13719)", _flips_and(_rand_augment), near=_NEAR_RAND_AUGMENT
+    ),
+    "augmix": Policy(
+        "flips, AugMix with its consistency loss over three views (Hendrycks et al. 2019, arXiv:1912.02781)",
+        _flips_and(_aug_mix),
+        consistency=12.0,
+        near=_NEAR_AUG_MIX,
+    ),
+    "augmix_no_jsd": Policy("flips, AugMix without the consistency loss", _flips_and(_aug_mix), near=_NEAR_AUG_MIX),
+    "mixup": Policy("flips, MixUp (Zhang et al. 2017, arXiv:1710.09412)", _flips_and(), mixing=_mix_up),
+    "cutmix": Policy(
+        "flips, CutMix (Yun et al. 2019, arXiv:1905.04899)",
+        _flips_and(),
+        mixing=_cut_mix,
+        near=frozenset({"occlusion"}),
+    ),
+    "gaussian_noise": Policy(
+        "flips, Gaussian noise of up to 25 pixel values", _flips_and(RandomGaussianNoise), near=frozenset({"noise"})
+    ),
+    "cutout": Policy(
+        "flips, Cutout of a quarter of each side (DeVries and Taylor 2017, arXiv:1708.04552)",
+        _flips_and(_cutout),
+        near=frozenset({"occlusion"}),
+    ),
+    "gridmask": Policy(
+        "flips, GridMask (Chen et al. 2020, arXiv:2001.04086)", _flips_and(_grid_mask), near=frozenset({"occlusion"})
+    ),
+    "stain": Policy(
+        "flips, optical-density jitter (Tellez et al. 2018, doi:10.1109/TMI.2018.2820199)",
+        _flips_and(RandomStain),
+        near=_NEAR_STAIN,
+    ),
+    "chain": Policy(
+        "geometry, colour, optics, storage and occlusion, each now and then, in random order",
+        _chain,
+        shuffled=True,
+        near=_NEAR_CHAIN,
+    ),
+    "full": Policy(
+        "chain, then CutMix in a third of the batches",
+        _chain,
+        shuffled=True,
+        mixing=_cut_mix,
+        mixing_rate=0.33,
+        near=_NEAR_CHAIN,
+    ),
 }
 
 POLICIES = tuple(_POLICIES)
 
 
-def policy_layers(name: str) -> list[keras.layers.Layer]:
-    """The layers of a policy, fresh, in the order in which they are applied.
-
-    Each maps ``{"images": (N, S, S, 3) float32 0..255, "labels": (N, C) float32}`` to the same.
+def policy(name: str) -> Policy:
+    """The policy of that name.
 
     Raises:
         KitError: unknown name.
     """
     if name not in _POLICIES:
         raise KitError(f"unknown augmentation policy: expected one of {', '.join(POLICIES)}, got {name!r}. Choose one.")
-    return _POLICIES[name]()
+    return _POLICIES[name]

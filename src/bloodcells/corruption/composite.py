@@ -2,8 +2,8 @@
 
 In the spirit of the competition's hidden sets, of which only scores are known: there a fine-tuned ImageNet network that
 has seen no augmentation scored 0.60 to 0.70, one trained with RandAugment 0.85 to 0.90 (the ladder that the teams
-published). This set is harsher: a network fine-tuned at 64 px with flips alone, 0.98 on clean cells, scores 0.44 on it.
-``LENGTHS``, ``STRENGTHS`` and ``BUDGET`` set the severity; ``FAMILIES`` holds the ranges.
+published). ``LENGTHS``, ``STRENGTHS`` and ``BUDGET`` set the severity; ``FAMILIES`` holds the ranges. They are set so
+that a network fine-tuned at 64 px with flips alone, 0.98 on clean cells, scores 0.645 (600 validation cells).
 
 A chain is drawn from (seed, index of the image) alone and recorded as plain parameters; applying it is a function of
 the image and the chain. An image's corruption therefore depends neither on its neighbours nor on the order of work.
@@ -23,11 +23,11 @@ import numpy as np
 from bloodcells.cells import CellSet
 from bloodcells.corruption import colours, degradations, obstructions, warps
 
-LENGTHS = {1: 0.10, 2: 0.30, 3: 0.35, 4: 0.25}
+LENGTHS = {1: 0.35, 2: 0.40, 3: 0.25}
 """How many corruptions an image gets: probability of each count."""
-STRENGTHS = (0.25, 1.0)
+STRENGTHS = (0.15, 0.85)
 """Each corruption's strength is drawn evenly from here; 0 is the mild end of its ranges, 1 the harsh one."""
-BUDGET = 1.5
+BUDGET = 1.0
 """The strengths of a chain are scaled down to this sum where they exceed it: many mild steps or a few harsh ones."""
 WEIGHTS = {
     "geometry": 1.0, "colour": 1.0, "light": 1.0, "channels": 0.8, "tone": 0.7,
@@ -251,9 +251,11 @@ def corrupt(cells: CellSet, seed: int) -> CellSet:
     About 1 ms per image on one core. The input is not changed.
     """
     images = np.empty_like(cells.images)
-    for index, chain in enumerate(chains(len(cells), seed)):
+    drawn = chains(len(cells), seed)
+    for index, chain in enumerate(drawn):
         images[index] = apply_chain(cells.images[index], chain)
-    return CellSet(images, cells.labels, f"{cells.origin}, composite corruption, seed {seed}")
+    names = np.array(["+".join(words(chain)) for chain in drawn], dtype=np.str_)
+    return CellSet(images, cells.labels, f"{cells.origin}, composite corruption, seed {seed}", names)
 
 
 def chains(n: int, seed: int) -> list[Chain]:

@@ -125,4 +125,5 @@ def corrupt(cells: CellSet, corruption: str, severity: int, seed: int) -> CellSe
     images = np.empty_like(cells.images)
     for index, image in enumerate(cells.images):
         images[index] = apply(image, parameters[severity - 1], np.random.default_rng((seed, key, index)))
-    return CellSet(images, cells.labels, f"{cells.origin}, medmnist_c {corruption} {severity}, seed {seed}")
+    names = np.full(len(cells), f"{corruption}_{severity}")
+    return CellSet(images, cells.labels, f"{cells.origin}, medmnist_c {corruption} {severity}, seed {seed}", names)

@@ -1,14 +1,12 @@
 """The JSON record of a published result: everything its page says, and nothing of its weights."""
 
 import inspect
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bloodcells.config import PROFILES, TrainingConfig, training_config
-from bloodcells.errors import KitError
-from bloodcells.files import read_json
+from bloodcells.config import PROFILES, training_config
+from bloodcells.files import read_json, read_json_lines
 from bloodcells.sources.synthetic import draw_smear
 
 _DRAWN_BY_DEFAULT = inspect.signature(draw_smear).parameters["cells"].default
@@ -29,7 +27,7 @@ def run_record(run: Path) -> dict[str, Any]:
     """
     config = read_json(run / "config.json")
     summary = read_json(run / "summary.json")
-    epochs = read_epochs(run)
+    epochs = read_json_lines(run / "metrics.jsonl")
     training_cells = config.pop("data_sha256")
     config.pop("data_origin")
     profile = _profile_of(config)
@@ -59,21 +57,6 @@ def read_records(reports: Path) -> list[dict[str, Any]]:
     return [record for record in found if record.get("kind") == "run"]
 
 
-def read_epochs(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's ``metrics.jsonl``, one for each epoch.
-
-    Raises:
-        KitError: the file is missing or damaged.
-    """
-    path = run / "metrics.jsonl"
-    if not path.is_file():
-        raise KitError(f"file not found: {path}. Run the training first.")
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except json.JSONDecodeError as error:
-        raise KitError(f"{path} is damaged: expected one JSON object a line ({error}). Train again.") from error
-
-
 def _stage_seconds(stages: Mapping[str, float], epochs: list[dict[str, Any]]) -> dict[str, float]:
     """The seconds of each stage. A run that was resumed counts only its last sitting; its epochs count them all."""
     trained = round(sum(epoch["seconds"] for epoch in epochs), 1)
@@ -82,8 +65,8 @@ def _stage_seconds(stages: Mapping[str, float], epochs: list[dict[str, Any]]) ->
 
 def _profile_of(config: Mapping[str, Any]) -> str | None:
     """The profile whose config this is; a run does not write its name down."""
-    told = TrainingConfig(**config)
-    return next((name for name in PROFILES if training_config(name, told.init, told.seed) == told), None)
+    init, seed = config["init"], config["seed"]
+    return next((name for name in PROFILES if training_config(name, init, seed).as_dict() == config), None)
 
 
 def _command(run: str, profile: str | None, config: Mapping[str, Any], summary: Mapping[str, Any]) -> str | None:

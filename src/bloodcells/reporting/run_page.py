@@ -105,7 +105,11 @@ that of `predict`, on the hardware named above. The walk refuses a zip that scor
 
 
 def _data(record: Mapping[str, Any]) -> str:
-    counts = {name: value for name, value in record["cleaning"].items() if name != "seconds"}
+    counts = {
+        name: "not examined" if value is None else value
+        for name, value in record["cleaning"].items()
+        if name != "seconds"
+    }
     return f"""## Data
 
 {pairs_table(counts, ("cleaning", "images"))}
@@ -134,5 +138,6 @@ All of this page, and the confusion matrix of every set, as data: [record.json](
 def hardware(record: Mapping[str, Any]) -> str:
     """The hardware of a record in words."""
     environment = record["environment"]
-    gpus = environment["accelerators"]
-    return f"{environment['cores']} cores ({environment['cpu']}), " + (f"{len(gpus)} GPU" if gpus else "no GPU")
+    cores, gpus = environment["cores"], environment["accelerators"]
+    counted = f"{cores} core{'' if cores == 1 else 's'}"
+    return f"{counted} ({environment['cpu']}), " + (f"{len(gpus)} GPU" if gpus else "no GPU")

@@ -1,0 +1,90 @@
+"""What every arm of an ablation gets: cells, steps, sizes. Arms that are compared share one budget."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bloodcells.config import Phase, TrainingConfig
+from bloodcells.errors import KitError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One experiment's means.
+
+    Attributes:
+        name: of the preset.
+        cells: training cells, the same for the start and for every arm; at most this many.
+        working_size: height and width at which the backbone sees the cells, pixels.
+        batch_size: cells per step.
+        start_epochs: whole-network epochs, without augmentation, of the checkpoint that all arms start from.
+        epochs: of each arm.
+        learning_rate: peak rate of the start and of each arm.
+        validation_cells: cells of the clean and of the composite set; at most this many.
+        medmnist_cells: cells of each of the 55 copies of MedMNIST-C; at most this many.
+    """
+
+    name: str
+    cells: int
+    working_size: int
+    batch_size: int
+    start_epochs: int
+    epochs: int
+    learning_rate: float
+    validation_cells: int
+    medmnist_cells: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The budget as JSON-ready values."""
+        return asdict(self)
+
+    def start_config(self, init: str) -> TrainingConfig:
+        """How the shared start is trained: the head, then the whole network, on cells as they are."""
+        phases = [Phase("fine-tuning", self.start_epochs, **self._common("none"))]
+        if init != "scratch":
+            phases.insert(0, Phase("head", 1, **{**self._common("none"), "learning_rate": 2e-3, "head_only": True}))
+        return TrainingConfig(init=init, phases=tuple(phases))
+
+    def arm_config(self, arm: str, seed: int, start: str) -> TrainingConfig:
+        """How an arm is trained from the weights in ``start``: its policy is all that differs from another arm."""
+        return TrainingConfig(init=start, phases=(Phase("arm", self.epochs, **self._common(arm)),), seed=seed)
+
+    def _common(self, policy: str) -> dict[str, Any]:
+        return {
+            "policy": policy,
+            "working_size": self.working_size,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "warmup_steps": 20,
+        }
+
+
+_BUDGETS = {
+    # 2 CPU cores: about four minutes for an arm, half of it training.
+    "cpu": Budget(
+        "cpu", cells=1600, working_size=64, batch_size=32, start_epochs=3, epochs=3, learning_rate=5e-4,
+        validation_cells=600, medmnist_cells=80,
+    ),
+    # One GPU: every cell at full size.
+    "gpu": Budget(
+        "gpu", cells=1_000_000, working_size=96, batch_size=64, start_epochs=3, epochs=8, learning_rate=5e-4,
+        validation_cells=1_000_000, medmnist_cells=1_000_000,
+    ),
+    # A trial of the machinery: too little for a conclusion.
+    "trial": Budget(
+        "trial", cells=64, working_size=32, batch_size=16, start_epochs=1, epochs=1, learning_rate=1e-3,
+        validation_cells=32, medmnist_cells=8,
+    ),
+}  # fmt: skip
+
+BUDGETS = tuple(_BUDGETS)
+
+
+def budget(name: str) -> Budget:
+    """The preset of that name.
+
+    Raises:
+        KitError: unknown name.
+    """
+    if name not in _BUDGETS:
+        raise KitError(f"unknown budget: expected one of {', '.join(BUDGETS)}, got {name!r}. Choose one.")
+    return _BUDGETS[name]

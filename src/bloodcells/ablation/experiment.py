@@ -1,0 +1,171 @@
+"""An ablation: one shared start, then every arm with every seed on the same cells, steps and order of data.
+
+Its folder holds
+
+    start/                    run folder of the shared start
+    runs/<arm>-<seed>/        run folder of an arm while it trains; removed when its record is written
+    records/<arm>-<seed>.json the results
+
+Arms know nothing of one another, so they may run one after another here or side by side as tasks of an engine
+(`ablation.tasks`); what has a record is not trained again.
+"""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from bloodcells.ablation.budget import Budget
+from bloodcells.ablation.records import ArmRecord, BalancedErrors, record_path, write_record
+from bloodcells.augmentation.pipeline import training_batches
+from bloodcells.augmentation.policies import POLICIES, policy
+from bloodcells.callbacks import METRICS
+from bloodcells.cells import CellSet
+from bloodcells.corruption import composite, medmnist_c
+from bloodcells.corruption.corruption_error import balanced_error
+from bloodcells.environment import describe_environment
+from bloodcells.errors import KitError
+from bloodcells.files import read_json_lines, sha256_of
+from bloodcells.inference import predict_probabilities
+from bloodcells.training import WEIGHTS, train
+
+_SUBSET_SEED = 0
+_CORRUPTION_SEED = 1
+_BUFFERED_BATCHES = 6
+_TIMED_BATCHES = 20
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the arms have in common. Plain values and arrays, so that it can be sent to another process.
+
+    Attributes:
+        training: the cells that every arm learns from.
+        validation: the cells that every arm is measured on, clean and corrupted.
+        budget: the means.
+        folder: of the ablation.
+    """
+
+    training: CellSet
+    validation: CellSet
+    budget: Budget
+    folder: Path
+
+    @property
+    def start(self) -> Path:
+        """The weights that every arm starts from."""
+        return self.folder / "start" / WEIGHTS
+
+
+def prepare_experiment(training: CellSet, validation: CellSet, budget: Budget, init: str, folder: Path) -> Experiment:
+    """Draw the cells of the budget and train the shared start, or go on with what is there.
+
+    Raises:
+        KitError: the folder holds another experiment, or the initial weights cannot be had.
+    """
+    experiment = Experiment(
+        _subset(training, budget.cells), _subset(validation, budget.validation_cells), budget, folder
+    )
+    train(experiment.training, {"clean": experiment.validation}, budget.start_config(init), folder / "start")
+    return experiment
+
+
+def pending(folder: Path, arms: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
+    """The arms and seeds without a record, seed by seed, so that a first comparison stands early.
+
+    Raises:
+        KitError: an arm is unknown, or named twice.
+    """
+    for arm in arms:
+        if arm not in POLICIES:
+            raise KitError(f"unknown arm: expected one of {', '.join(POLICIES)}, got {arm!r}. Choose among them.")
+    if len(set(arms)) < len(arms) or len(set(seeds)) < len(seeds):
+        raise KitError(f"arms and seeds: expected each once, got {', '.join(arms)} and {list(seeds)}. Remove one.")
+    return [(arm, seed) for seed in seeds for arm in arms if not record_path(folder, arm, seed).exists()]
+
+
+def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
+    """Train one arm with one seed, measure it and write its record; return the record's path."""
+    keras.backend.clear_session()  # else every arm's graphs stay in memory
+    budget, run = experiment.budget, experiment.folder / "runs" / f"{arm}-{seed}"
+    config = budget.arm_config(arm, seed, str(experiment.start))
+    network = train(experiment.training, {}, config, run)
+    epochs = read_json_lines(run / METRICS)
+
+    def predicted(cells: CellSet) -> np.ndarray:
+        return predict_probabilities(network, cells.images).argmax(axis=1)
+
+    validation = experiment.validation
+    medmnist = validation.take(np.arange(min(budget.medmnist_cells, len(validation))))
+    corrupted = composite.corrupt(validation, _CORRUPTION_SEED)
+    correct = {
+        "clean": predicted(validation) == validation.labels,
+        "composite": predicted(corrupted) == corrupted.labels,
+    }
+    accuracies: list[float] = []
+    errors: dict[str, list[float]] = {}
+    for corruption in medmnist_c.CORRUPTIONS:
+        errors[corruption] = []
+        for severity in medmnist_c.SEVERITIES:
+            labels = predicted(medmnist_c.corrupt(medmnist, corruption, severity, _CORRUPTION_SEED))
+            accuracies.append(float(np.mean(labels == medmnist.labels)))
+            errors[corruption].append(balanced_error(medmnist.labels, labels))
+    record = ArmRecord(
+        arm=arm,
+        seed=seed,
+        budget=budget.as_dict(),
+        data_sha256=experiment.training.sha256,
+        start_sha256=sha256_of(experiment.start),
+        images={"clean": len(validation), "composite": len(validation), "medmnist_c": len(medmnist)},
+        accuracy={
+            **{name: float(right.mean()) for name, right in correct.items()},
+            "medmnist_c": float(np.mean(accuracies)),
+        },
+        correct=correct,
+        balanced_error=BalancedErrors(balanced_error(medmnist.labels, predicted(medmnist)), errors),
+        composite_families=_by_family(correct["composite"]),
+        steps=budget.epochs * (len(experiment.training) // budget.batch_size),
+        train_seconds=round(sum(epoch["seconds"] for epoch in epochs), 1),
+        images_per_second=epochs[-1]["images_per_second"],
+        policy_images_per_second=_throughput(experiment.training, arm, budget.batch_size),
+        environment=describe_environment(),
+    )
+    path = write_record(experiment.folder, record)
+    shutil.rmtree(run)
+    return path
+
+
+def nearness() -> Mapping[str, frozenset[str]]:
+    """What each arm's augmentation comes near to among the corruptions that test it."""
+    return {arm: policy(arm).near for arm in POLICIES}
+
+
+def _subset(cells: CellSet, count: int) -> CellSet:
+    """At most ``count`` of the cells, drawn once; another budget of the same size draws the same."""
+    drawn = np.random.default_rng(_SUBSET_SEED).permutation(len(cells))[:count]
+    return cells.take(np.sort(drawn), f"{cells.origin}, {min(count, len(cells))} drawn")
+
+
+def _by_family(correct: np.ndarray) -> dict[str, float]:
+    """Accuracy over the images whose chain holds a corruption of the family, by family."""
+    held = [
+        {composite.FAMILY_OF[word] for word in composite.words(chain)}
+        for chain in composite.chains(len(correct), _CORRUPTION_SEED)
+    ]
+    chosen = {family: np.array([family in families for families in held]) for family in composite.FAMILIES}
+    return {family: float(correct[holds].mean()) for family, holds in chosen.items() if holds.any()}
+
+
+def _throughput(cells: CellSet, arm: str, batch_size: int) -> float:
+    """Cells in a second that the pipeline gives when nobody trains, without those that it had ready."""
+    batches = iter(training_batches(cells, arm, batch_size, 0, 0, 1_000))
+    for _ in range(_BUFFERED_BATCHES):
+        next(batches)
+    began = time.perf_counter()
+    for _ in range(_TIMED_BATCHES):
+        next(batches)
+    return round(_TIMED_BATCHES * batch_size / (time.perf_counter() - began), 1)

@@ -1,0 +1,58 @@
+"""Markdown tables of an ablation."""
+
+from bloodcells.ablation.records import PAIRED_SETS, SETS
+from bloodcells.ablation.statistics import PairedDifference, Spread
+from bloodcells.ablation.summary import AblationSummary
+from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
+from bloodcells.corruption.medmnist_c import CORRUPTIONS
+from bloodcells.reporting.ablation_plots import SET_NAMES
+from bloodcells.reporting.tables import markdown_table
+
+
+def arms_table(summary: AblationSummary) -> str:
+    """The arms, best on the composite set first: accuracies, BE, and the differences to the baseline."""
+    columns = ["arm", "seeds", *(SET_NAMES[name] for name in SETS), "BE"]
+    columns += [f"{SET_NAMES[name]}, against {summary.baseline} (points)" for name in PAIRED_SETS[::-1]]
+    rows = [
+        (arm.arm, len(arm.seeds), *(in_words(arm.accuracy[name]) for name in SETS), in_words(arm.be, 2),
+         *(points(arm.difference[name]) for name in PAIRED_SETS[::-1]))
+        for arm in summary.arms
+    ]  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def corruption_errors_table(summary: AblationSummary) -> str:
+    """Balanced errors in per cent, the published rows first."""
+    columns = ["network", "clean", *(name.replace("_", " ") for name in CORRUPTIONS), "mean", "BE", "relative BE"]
+    published = [_error_row(f"{row.name}, published", row) for row in (ALEXNET, RESNET18)]
+    return markdown_table(columns, [*published, *(_error_row(arm.arm, arm.errors) for arm in summary.arms)])
+
+
+def throughput_table(summary: AblationSummary) -> str:
+    """What each arm costs, by images in a second."""
+    columns = ("arm", "training, s", "training, images/s", "augmentation alone, images/s", "times training")
+    rows = [
+        (arm.arm, f"{arm.train_seconds.mean:.0f}", f"{arm.images_per_second:.1f}",
+         f"{arm.policy_images_per_second:,.0f}", f"{arm.policy_images_per_second / arm.images_per_second:.1f}")
+        for arm in summary.arms
+    ]  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def in_words(one: Spread, digits: int = 3) -> str:
+    """Mean ± standard deviation; the mean alone for a single seed."""
+    return f"{one.mean:.{digits}f}" + ("" if one.sd is None else f" ± {one.sd:.{digits}f}")
+
+
+def points(difference: PairedDifference | None) -> str:
+    """A difference in percentage points with its interval; a dash where there is none."""
+    if difference is None:
+        return "-"
+    if difference.low is None or difference.high is None:
+        return f"{100 * difference.mean:+.1f}"
+    return f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+
+
+def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
+    errors = (row.clean, *(row.corrupted[key] for key in CORRUPTIONS), row.mean)
+    return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
