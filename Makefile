@@ -1,15 +1,25 @@
-# `make run` and `make test` install what they need into .venv first.
+# `make run` and `make test` install what they need into .venv first; `make test-worker` into .venv-worker as well.
 PYTHON ?= python3
+WORKER_PYTHON ?= $(PYTHON)
 VENV := .venv
+WORKER := .venv-worker
 BLOODCELLS := $(VENV)/bin/bloodcells
+ZIP := runs/synthetic-quick-0/submission.zip
 
-.PHONY: run test lint clean-venv
+.PHONY: run test test-worker lint clean-venv
 
 run: $(VENV)/installed
 	$(BLOODCELLS) run --profile quick --tta 0
 
 test: $(VENV)/installed
 	$(VENV)/bin/python -m pytest
+
+# The zip of `make run`, with the versions of the competition's machine: equal labels, or an error.
+test-worker: $(VENV)/installed $(WORKER)/installed $(ZIP)
+	$(BLOODCELLS) score $(ZIP) --data synthetic --worker $(WORKER)/bin/python --out runs/worker
+
+$(ZIP):
+	$(MAKE) run
 
 lint: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet ruff==0.17.6 mypy==2.4.1
@@ -20,4 +30,10 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, this is {v.major}.{v.minor}. Choose one with make PYTHON=python3.12.")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --requirement requirements.txt --editable .
+	touch $@
+
+$(WORKER)/installed: requirements-worker.txt
+	$(WORKER_PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 13) else f"Python 3.10 to 3.12 is needed, this is {v.major}.{v.minor}. Choose one with make test-worker WORKER_PYTHON=python3.11.")'
+	$(WORKER_PYTHON) -m venv $(WORKER)
+	$(WORKER)/bin/pip install --requirement requirements-worker.txt
 	touch $@

@@ -1,9 +1,12 @@
 """The submission: what the competition imports, creates once and asks for labels.
 
 Beside it in the zip lie ``network.py`` and ``inference.py`` (the very files that trained and evaluated the
-weights), ``weights.weights.h5`` and ``submission.json``.
+weights), ``weights.weights.h5`` and ``submission.json``. Mostly there are also ``flatbuffer.py`` and
+``network.tflite``, the same network in a form that predicts faster; where that cannot be run, Keras builds the
+network from its weights.
 """
 
+import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -14,7 +17,7 @@ import numpy as np
 
 # The working directory and the order of the import path differ between competitions; this folder does not.
 FOLDER = Path(__file__).resolve().parent
-_CHUNK = 1024
+_CHUNK = 128
 
 
 def _beside(name: str) -> ModuleType:
@@ -29,15 +32,9 @@ class Model:
     """EfficientNetB3 with test-time augmentation, as ``submission.json`` describes it."""
 
     def __init__(self) -> None:
-        """Build the network and load its weights."""
+        """Load the network: the flatbuffer if there is one and it runs here, else the weights."""
         self.settings: dict[str, Any] = json.loads((FOLDER / "submission.json").read_text("utf-8"))
-        self.network = _beside("network").build_network(
-            self.settings["image_size"],
-            self.settings["working_size"],
-            len(self.settings["classes"]),
-            self.settings["dropout"],
-        )
-        self.network.load_weights(str(FOLDER / self.settings["weights"]))
+        self.network = self._flatbuffer() or self._keras_network()
         self._predict_chunk = _beside("inference").predict_probabilities
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -62,11 +59,37 @@ class Model:
         probabilities = np.zeros((len(images), len(self.settings["classes"])), np.float32)
         for start in range(0, len(images), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            pixels = np.clip(images[chunk].astype(np.float32) * scale, 0, 255)
+            pixels = images[chunk].astype(np.float32)
+            pixels *= scale
+            np.clip(pixels, 0, 255, out=pixels)
             probabilities[chunk] = self._predict_chunk(
-                self.network, pixels, self.settings["tta_level"], self.settings["batch_size"]
+                self.network, pixels, self.settings["tta_level"], self.settings["batch_size"], self.settings["gate"]
             )
         return probabilities
+
+    def _flatbuffer(self) -> Any:
+        name = self.settings["flatbuffer"]
+        if name is None:
+            return None
+        try:
+            # A damaged file ends some versions of the interpreter with a segmentation fault.
+            if hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() != self.settings["flatbuffer_sha256"]:
+                raise ValueError("it is not the file that was packed")
+            return _beside("flatbuffer").Flatbuffer(FOLDER / name)
+        except Exception as error:  # whatever it is: slower labels are better than none
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            print(f"Model: {name} cannot be used here ({reason}); Keras predicts instead, more slowly", flush=True)
+            return None
+
+    def _keras_network(self) -> Any:
+        network = _beside("network").build_network(
+            self.settings["image_size"],
+            self.settings["working_size"],
+            len(self.settings["classes"]),
+            self.settings["dropout"],
+        )
+        network.load_weights(str(FOLDER / self.settings["weights"]))
+        return network
 
     def _checked_scale(self, images: np.ndarray) -> float:
         """The factor from the values of ``images`` to 0..255, or a ValueError for what is not a set of cells.

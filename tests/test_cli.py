@@ -1,15 +1,17 @@
 import json
+import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 
-from bloodcells import cli
+from bloodcells import cli, walk
 from bloodcells.cells import save_cells
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
-VERBS = ("run", "clean", "train", "evaluate", "predict", "package", "score", "fetch", "corrupt", "report")
+VERBS = ("run", "clean", "train", "evaluate", "predict", "package", "score", "bundle", "fetch", "corrupt", "report")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -56,23 +58,104 @@ def test_clean_works_on_its_own(tmp_path, capsys):
     assert cli.main(["clean", "--data", str(data), "--out", str(tmp_path / "out")]) == 0
     counts = json.loads((tmp_path / "out" / "cleaning.json").read_text())
     assert counts["images"] == len(cells)
-    assert f"kept {counts['kept']}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"kept {counts['kept']}" in said and "suspected_labels not examined" in said
     assert (tmp_path / "out" / "cleaning.html").read_text().startswith("<!doctype html>")
 
 
-def test_score_prints_one_json_object_and_nothing_else(tmp_path, monkeypatch, capsys):
-    from bloodcells.codabench import worker
+BY_BRIGHTNESS = """
+import numpy as np
 
-    def noisy(*_):
-        print("a line that is not JSON")
-        return {"accuracy": 0.5}
+class Model:
+    def predict(self, X):
+        print("a line of the submission")
+        return np.array([min(int(image.mean()) // 32, 7) for image in X], int)
+"""
 
-    monkeypatch.setattr(worker, "score", noisy)
-    data = tmp_path / "test.npz"
-    save_cells(data, draw_smear(FEWEST_CELLS).cells)
-    arguments = ["score", str(tmp_path / "a.zip"), "--data", str(data), "--out", str(tmp_path), "--json"]
-    assert cli.main(arguments) == 0
-    assert json.loads(capsys.readouterr().out) == {"accuracy": 0.5}
+
+@pytest.fixture
+def to_score(tmp_path):
+    """A function that gives the arguments of score: code for model.py -> arguments."""
+
+    def arguments(code):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("model.py", code)
+        save_cells(tmp_path / "test.npz", draw_smear(FEWEST_CELLS).cells)
+        return ["score", str(tmp_path / "a.zip"), "--data", str(tmp_path / "test.npz"), "--out", str(tmp_path / "out")]
+
+    return arguments
+
+
+def test_score_says_what_the_run_cost_and_what_to_mind(to_score, capsys):
+    assert cli.main(to_score(BY_BRIGHTNESS)) == 0
+    scores, cost, *remarks, page = capsys.readouterr().out.splitlines()
+    assert re.match(r"accuracy 0\.\d{4}, balanced_accuracy ", scores)
+    assert re.match(r"time for 3,421 images, projected: \d+ s of 600 s; memory 0\.\d\d GB of 4\.00 GB$", cost)
+    (remark,) = remarks
+    assert remark.startswith("remark: float32 in 0..1: neither recognised nor refused")
+    assert page.startswith("page: ") and page.endswith("detailed_results.html")
+
+
+def test_clean_examines_the_labels_when_it_is_given_weights(tmp_path, monkeypatch, capsys):
+    def examined(cells, table, init, progress):
+        progress("looking", 1, 1)
+        probabilities = np.full((len(table), 8), 0.02)
+        probabilities[np.arange(len(table)), table.label] = 0.86
+        one = table.kept[0]
+        probabilities[one] = np.roll(probabilities[one], 1)
+        assert init == "weights.h5"
+        return table.with_suspected_labels(probabilities)
+
+    monkeypatch.setattr(walk, "examine_labels", examined)
+    assert cli.main(["clean", "--out", str(tmp_path), "--init", "weights.h5"]) == 0
+    streams = capsys.readouterr()
+    assert "suspected_labels 1" in streams.out
+    assert "hashing: 100%" in streams.err and "looking: 100%" in streams.err
+    assert json.loads((tmp_path / "cleaning.json").read_text())["suspected_labels"] == 1
+    assert "Suspected labels: 1" in (tmp_path / "cleaning.html").read_text()
+    assert {"dropped.jpg", "suspects.jpg", "distances.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert cli.main(["clean", "--out", str(tmp_path)]) == 0
+    assert not (tmp_path / "suspects.jpg").exists()
+
+
+def test_score_prints_one_json_object_and_nothing_else(to_score, capsys):
+    assert cli.main([*to_score(BY_BRIGHTNESS), "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"accuracy", "balanced_accuracy", "macro_f1", "duration"}
+
+
+def test_a_failed_submission_ends_with_1_one_line_and_the_end_of_its_output(to_score, capsys):
+    code = BY_BRIGHTNESS.replace("return", "return 1 / 0 #")
+    assert cli.main([*to_score(code), "--json"]) == 1
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    first, *tail = streams.err.splitlines()
+    assert first == "error: prediction run: predict: ZeroDivisionError: division by zero"
+    assert "a line of the submission" in tail and tail[-1].startswith("FAILED predict: ")
+
+
+@pytest.mark.parametrize("source", [[], ["--data", "a.npz", "--bundle", "b.zip"]])
+def test_score_takes_data_or_a_bundle(source):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["score", "a.zip", *source])
+    assert end.value.code == 2
+
+
+def test_score_with_another_interpreter(to_score, capsys):
+    assert cli.main([*to_score(BY_BRIGHTNESS), "--worker", "/nowhere/python"]) == 1
+    assert "error: no interpreter at /nowhere/python" in capsys.readouterr().err
+
+
+def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
+    arguments = to_score(BY_BRIGHTNESS)
+    bundle = str(tmp_path / "bundle.zip")
+    given = ["bundle", "--data", str(tmp_path / "test.npz"), "--solution", str(tmp_path / "a.zip"), "--out", bundle]
+    assert cli.main(given) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("the solution scores accuracy ") and "competition.yaml" in out and "sha256 " in out
+    assert cli.main(given) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert cli.main([*arguments[:2], "--bundle", bundle, "--out", str(tmp_path / "out"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] > 0
 
 
 def test_init_is_taken_from_the_data_unless_it_is_said(capsys):
@@ -88,7 +171,7 @@ def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3)).astype(np.uint8)
     np.savez(tmp_path / "hidden.npz", images=images)
     monkeypatch.setattr(training, "load_network", lambda run: run)
-    monkeypatch.setattr(inference, "predict_probabilities", lambda network, images, level: np.eye(8)[: len(images)])
+    monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[: len(images)])
     out = tmp_path / "labels.csv"
     data = str(tmp_path / "hidden.npz")
     assert cli.main(["predict", "--run", str(tmp_path), "--data", data, "--out", str(out)]) == 0

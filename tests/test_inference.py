@@ -1,8 +1,12 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 
-from bloodcells.inference import TTA_VIEWS, dihedral_views, predict_probabilities
+from bloodcells import flatbuffer, inference
+from bloodcells.inference import TTA_VIEWS, dihedral_views, margins, predict_probabilities, unsure
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,63 @@ def test_the_order_of_the_images_does_not_matter(corner_reader):
     np.testing.assert_array_equal(
         predict_probabilities(corner_reader, cells, 2)[order], predict_probabilities(corner_reader, cells[order], 2)
     )
+
+
+class CountingNetwork:
+    """Is sure of the images whose top left pixel is bright, and counts what it is asked."""
+
+    output_shape = (None, 3)
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def predict(self, x: np.ndarray, batch_size: int, verbose: int) -> np.ndarray:
+        self.asked += len(x)
+        share = x[:, 0, 0, 0] / 255
+        return np.stack([share, 1 - share, np.zeros_like(share)], axis=1)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_only_unsure_images_get_further_views(level):
+    cells = images(300)
+    first = predict_probabilities(CountingNetwork(), cells)
+    all_views = predict_probabilities(CountingNetwork(), cells, level)
+    open_ = unsure(first, 0.3)
+    assert 50 < open_.sum() < 150
+    network = CountingNetwork()
+    probabilities = predict_probabilities(network, cells, level, gate=0.3)
+    np.testing.assert_array_equal(probabilities, np.where(open_[:, None], all_views, first))
+    assert network.asked == 300 + open_.sum() * (TTA_VIEWS[level] - 1)
+
+
+@pytest.mark.parametrize("gate", [0.0, 0.3, 1.0])
+def test_the_gate_does_not_look_at_the_neighbours(gate):
+    cells, order = images(200), np.random.default_rng(1).permutation(200)
+    together = predict_probabilities(CountingNetwork(), cells, 2, gate=gate)
+    np.testing.assert_array_equal(predict_probabilities(CountingNetwork(), cells[order], 2, gate=gate), together[order])
+    alone = [predict_probabilities(CountingNetwork(), cell[None], 2, gate=gate)[0] for cell in cells[:20]]
+    np.testing.assert_array_equal(alone, together[:20])
+
+
+def test_the_margin_is_between_the_two_most_probable_classes():
+    rows = np.array([[0.1, 0.7, 0.2], [0.4, 0.2, 0.4], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(margins(rows), [0.5, 0.0, 1.0])
+    assert unsure(rows, 0.5000001).tolist() == [True, True, False]
+    assert unsure(rows, None).tolist() == [True, True, True]
+    assert unsure(rows[:0], 0.5).shape == (0,)
+
+
+def test_it_needs_no_keras():
+    """With a flatbuffer in the submission, Keras is never built up: importing it takes seconds."""
+    code = """
+import runpy, sys
+for file in sys.argv[1:]:
+    runpy.run_path(file)
+print({"keras", "tensorflow"} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", code, inference.__file__, flatbuffer.__file__]
+    end = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert end.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("level", [-1, 3, 1.5])

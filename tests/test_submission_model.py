@@ -1,7 +1,9 @@
 """submission/model.py on its own: what it accepts and returns, with a network of three lines beside it."""
 
+import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,8 +32,9 @@ import numpy as np
 
 largest_call = 0
 
-def predict_probabilities(network, images, tta_level=0, batch_size=64):
+def predict_probabilities(network, images, tta_level, batch_size, gate):
     global largest_call
+    assert (tta_level, batch_size, gate) == (1, 64, 0.5)
     largest_call = max(largest_call, len(images))
     assert images.dtype == np.float32 and images.min() >= 0 and images.max() <= 255
     levels = images.mean(axis=(1, 2, 3)) / network.step - 0.5
@@ -53,22 +56,46 @@ def folder(tmp_path: Path) -> Path:
         "working_size": 96,
         "dropout": 0.2,
         "classes": list("abcdefgh"),
-        "tta_level": 0,
+        "tta_level": 1,
+        "gate": 0.5,
         "batch_size": 64,
+        "flatbuffer": None,
         "weights": "weights.weights.h5",
     }
     (folder / "submission.json").write_text(json.dumps(settings))
     return folder
 
 
-@pytest.fixture
-def model(folder: Path) -> Any:
+def load(folder: Path) -> Any:
     spec = importlib.util.spec_from_file_location("submission_model", folder / "model.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module._CHUNK = 4
     return module.Model()
+
+
+@pytest.fixture
+def model(folder: Path) -> Any:
+    return load(folder)
+
+
+FLATBUFFER = """
+class Flatbuffer:
+    def __init__(self, path):
+        self.step, self.classes = int(path.read_bytes()), 8
+"""
+
+
+@pytest.fixture
+def folder_with_flatbuffer(folder: Path) -> Path:
+    """The same, but the flatbuffer has only half the labels, so that it shows which of both was asked."""
+    (folder / "flatbuffer.py").write_text(FLATBUFFER)
+    (folder / "network.tflite").write_text("64")
+    settings = json.loads((folder / "submission.json").read_text())
+    flatbuffer = {"flatbuffer": "network.tflite", "flatbuffer_sha256": hashlib.sha256(b"64").hexdigest()}
+    (folder / "submission.json").write_text(json.dumps({**settings, **flatbuffer}))
+    return folder
 
 
 @pytest.fixture
@@ -141,6 +168,31 @@ def test_the_input_is_left_as_it_was(model: Any, cells: np.ndarray) -> None:
     before = given.copy()
     model.predict(given)
     np.testing.assert_array_equal(given, before)
+
+
+def test_the_flatbuffer_predicts_where_there_is_one(folder_with_flatbuffer: Path, cells: np.ndarray) -> None:
+    (folder_with_flatbuffer / "network.py").write_text("raise SystemExit('Keras was not to be asked')")
+    np.testing.assert_array_equal(load(folder_with_flatbuffer).predict(cells), EXPECTED // 2)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ("network.tflite", "it is not the file that was packed"),
+        ("flatbuffer.py", "No module named 'litert'"),
+        ("absent", r".* No such file or directory: .*network\.tflite'"),
+    ],
+)
+def test_where_the_flatbuffer_cannot_be_run_keras_predicts_and_one_line_says_so(
+    folder_with_flatbuffer: Path, cells: np.ndarray, capsys: pytest.CaptureFixture[str], broken: str, reason: str
+) -> None:
+    if broken == "absent":
+        (folder_with_flatbuffer / "network.tflite").unlink()
+    else:
+        (folder_with_flatbuffer / broken).write_text("import litert")
+    np.testing.assert_array_equal(load(folder_with_flatbuffer).predict(cells), EXPECTED)
+    line = rf"Model: network\.tflite cannot be used here \({reason}\); Keras predicts instead, more slowly\n"
+    assert re.fullmatch(line, capsys.readouterr().out)
 
 
 def test_neither_working_directory_nor_path_order_matter(folder: Path, tmp_path: Path) -> None:

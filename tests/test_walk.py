@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,13 @@ import pytest
 from bloodcells import walk
 from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningSettings
-from bloodcells.config import TrainingConfig
+from bloodcells.config import Phase, TrainingConfig
 from bloodcells.errors import KitError
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
 SUBMISSION = Path(__file__).parents[1] / "submission"
 CONFIG = TrainingConfig(
-    init="scratch",
-    policy="none",
-    working_size=32,
-    batch_size=32,
-    head_epochs=0,
-    epochs=1,
-    learning_rate=1e-3,
-    warmup_steps=1,
+    init="scratch", phases=(Phase("training", 1, "none", 32, batch_size=32, learning_rate=1e-3, warmup_steps=1),)
 )
 
 
@@ -82,11 +76,40 @@ def test_a_run_gets_its_own_cells_back_and_refuses_others(walked, cells):
         walk.parts_of(run, other)
 
 
-def test_a_zip_that_scores_otherwise_is_not_to_be_uploaded(walked, cells, monkeypatch):
-    run, _ = walked
-    monkeypatch.setattr(walk, "score", lambda *_, **__: {"accuracy": 2.0})
+def submit_with_scores_off_by(walked, cells, monkeypatch, labels: int) -> dict:
+    run, summary = walked
+    right = iter(summary["accuracy"]["holdout"][name] for name in ("clean", "composite"))
+    off = labels / summary["parts"]["holdout"]
+    monkeypatch.setattr(walk, "package", lambda *_, **__: None)
+    monkeypatch.setattr(walk, "score", lambda *_, **__: {"accuracy": next(right) + off})
+    return walk.submit(run, walk.parts_of(run, cells), 1, SUBMISSION)
+
+
+@pytest.mark.parametrize("labels", [-2, 2])
+def test_a_zip_that_scores_otherwise_is_not_to_be_uploaded(walked, cells, monkeypatch, labels):
     with pytest.raises(KitError, match="the zip scores otherwise than the network"):
-        walk.submit(run, walk.parts_of(run, cells), 1, SUBMISSION)
+        submit_with_scores_off_by(walked, cells, monkeypatch, labels)
+
+
+def test_one_label_may_differ_and_is_told(walked, cells, monkeypatch, capsys):
+    submit_with_scores_off_by(walked, cells, monkeypatch, 0)
+    assert capsys.readouterr().out == ""
+    submit_with_scores_off_by(walked, cells, monkeypatch, -1)
+    assert f"the zip's backend gets -1 of {walked[1]['parts']['holdout']} labels right" in capsys.readouterr().out
+
+
+def test_the_gate_is_chosen_on_validation_cells_and_packed(walked):
+    run, summary = walked
+    kept = json.loads((run / "gate.json").read_text())
+    assert (kept["tta_level"], kept["chosen_on"]) == (1, "validation")
+    for part, sets in kept["effects"].items():
+        for name, effect in sets.items():
+            assert effect["images"] == summary["parts"][part]
+            assert effect["accuracy_gated"] == summary["accuracy"][part][name]
+            assert 1 <= effect["views_per_image"] <= 4
+            assert part == "holdout" or effect["equal_labels"] >= 0.998
+    with zipfile.ZipFile(run / "submission.zip") as archive:
+        assert json.loads(archive.read("submission.json"))["gate"] == kept["gate"]
 
 
 def test_the_corrupted_parts_are_frozen_and_differ_from_each_other(cells):

@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bloodcells import __version__
 from bloodcells.errors import KitError
+from bloodcells.pins import differing_pins
 
 if TYPE_CHECKING:
     from bloodcells.cells import CellSet
@@ -39,6 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_tail = getattr(error, "log_tail", "")
         if log_tail:
             print(log_tail, file=sys.stderr)
+        return 1
+    except ImportError as error:
+        differing = differing_pins(CHECKOUT / "requirements.txt")
+        if options.debug or not differing:
+            raise
+        got = ", ".join(f"{name} {found} ({pinned} is pinned)" for name, (pinned, found) in differing.items())
+        line = f"{error}: expected the packages of requirements.txt, got {got}. Install them with make run."
+        print(f"error: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: the same command goes on where it stopped", file=sys.stderr)
@@ -65,13 +74,18 @@ def _run(options: argparse.Namespace) -> None:
 def _clean(options: argparse.Namespace) -> None:
     from bloodcells import walk
     from bloodcells.cleaning.calibration import calibrate
+    from bloodcells.progress import progress_bars
     from bloodcells.reporting.cleaning_page import write_cleaning_page
+    from bloodcells.reporting.cleaning_pictures import write_cleaning_pictures
 
     cells, settings = _cells(options), _cleaning(options)
-    table = walk.clean(cells, options.out, settings)
+    with progress_bars() as progress:
+        table = walk.clean(cells, options.out, settings, options.init, progress)
     page = options.out / "cleaning.html"
-    write_cleaning_page(page, cells, table, settings, calibrate(cells.take(table.kept), settings))
-    print(", ".join(f"{name} {value}" for name, value in table.counts().items()))
+    calibration = calibrate(cells.take(table.kept), settings)
+    write_cleaning_page(page, cells, table, settings, calibration)
+    write_cleaning_pictures(options.out, cells, table, settings, calibration)
+    print(", ".join(f"{name} {'not examined' if value is None else value}" for name, value in table.counts().items()))
     print(f"decisions: {options.out / 'cleaning.csv'}, page: {page}; nothing of the input was changed")
 
 
@@ -96,36 +110,64 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _predict(options: argparse.Namespace) -> None:
     from bloodcells.cells import load_images
+    from bloodcells.gating import read_gate
     from bloodcells.inference import predict_probabilities
     from bloodcells.predictions import write_predictions
     from bloodcells.training import load_network
 
     images = load_images(options.data)
-    probabilities = predict_probabilities(load_network(options.run), images, options.tta)
+    gate = read_gate(options.run, options.tta)
+    probabilities = predict_probabilities(load_network(options.run), images, options.tta, gate=gate)
     write_predictions(options.out, probabilities.argmax(axis=1), options.force)
     print(f"{len(images)} labels: {options.out}")
 
 
 def _package(options: argparse.Namespace) -> None:
     from bloodcells.codabench.packager import package
+    from bloodcells.competition import COMPETITION
 
-    summary = package(options.run, options.out, CHECKOUT / "submission", options.tta, options.force)
+    summary = package(options.run, options.out, CHECKOUT / "submission", options.tta, options.force, options.backend)
     print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
+    if options.tta:
+        print(f"further views: {_gate_in_words(summary.gate, options)}")
     print(f"sha256 {summary.sha256}")
+    images, limit = COMPETITION.hidden_images, COMPETITION.time_limit
+    print(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
+
+
+def _gate_in_words(gate: float | None, options: argparse.Namespace) -> str:
+    if gate is None:
+        return f"for all images; evaluate --run {options.run} --tta {options.tta} finds out which can be spared them"
+    return f"only for images whose two most probable classes are less than {gate:.2f} apart in the first"
 
 
 def _score(options: argparse.Namespace) -> None:
-    from bloodcells.cells import load_cells
-    from bloodcells.codabench.worker import score
+    from bloodcells.codabench.agreement import agree
+    from bloodcells.codabench.worker import describe_run, score
+    from bloodcells.files import read_json
 
     work = options.out or RUNS / "score" / options.zip.stem
     with redirect_stdout(sys.stderr):
-        scores = score(options.zip, load_cells(options.data), work)
+        test_set = options.bundle or _cells(options)
+        scores = score(options.zip, test_set, work)
+        agreement = agree(options.zip, test_set, work, options.worker) if options.worker else None
     if options.json:
         print(json.dumps(scores))
-    else:
-        print(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
-        print(f"page: {work / 'detailed_results.html'}")
+        return
+    print(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+    print(*describe_run(read_json(work / "run.json")), sep="\n")
+    if agreement:
+        print(f"the same with {agreement}")
+    print(f"page: {work / 'detailed_results.html'}")
+
+
+def _bundle(options: argparse.Namespace) -> None:
+    from bloodcells.codabench.bundle import write_bundle
+
+    summary = write_bundle(_cells(options), options.solution, options.out, CHECKOUT / "LICENSE", options.force)
+    print("the solution scores " + ", ".join(f"{name} {value:.4f}" for name, value in summary.scores.items()))
+    print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
+    print(f"sha256 {summary.sha256}")
 
 
 def _corrupt(options: argparse.Namespace) -> None:
@@ -133,6 +175,30 @@ def _corrupt(options: argparse.Namespace) -> None:
 
     manifest = write_benchmark(_cells(options), options.out, options.seed)
     print(f"corrupted copies and their checksums: {manifest}")
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    from bloodcells import walk
+    from bloodcells.ablation.budget import budget
+    from bloodcells.ablation.experiment import nearness, pending, prepare_experiment, run_arm
+    from bloodcells.ablation.tasks import run_arms_on_ray
+    from bloodcells.augmentation.policies import POLICIES
+    from bloodcells.config import starting_point
+    from bloodcells.reporting.ablation_page import draw_ablation
+
+    arms = POLICIES if options.arms == ["all"] else options.arms
+    work = pending(options.out, arms, options.seeds)
+    print(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
+    parts = walk.prepare(_cells(options), options.out, _cleaning(options))
+    init = starting_point(options.init, options.data)
+    experiment = prepare_experiment(parts.train, parts.validation, budget(options.budget), init, options.out)
+    if options.ray:
+        written = run_arms_on_ray(experiment, work, options.ray, options.ray_cpus, options.ray_gpus)
+    else:
+        written = (run_arm(experiment, arm, seed) for arm, seed in work)
+    for count, path in enumerate(written, start=1):
+        print(f"{count} of {len(work)}: {path}", flush=True)
+    print(draw_ablation(options.out, options.out / "report", nearness(), parts.validation))
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -189,8 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (whole, train):
         _add_source(verb)
         verb.add_argument("--profile", default="quick", help="quick: minutes; full: what you upload (default: quick)")
-        verb.add_argument("--init", default="auto", help="imagenet, scratch or an .h5 file (default: imagenet for real "
-                          "cells, scratch for the synthetic smear)")  # fmt: skip
+        _add_init(verb)
         verb.add_argument("--seed", type=int, default=0, help="of training; data and split do not change with it")
         verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-PROFILE-SEED)")
         _add_yes(verb)
@@ -198,7 +263,11 @@ def _parser() -> argparse.ArgumentParser:
 
     clean = add("clean", _clean, "write a decision for every image; nothing of the input is changed")
     _add_source(clean)
-    clean.add_argument("--out", type=Path, required=True, help="folder for cleaning.csv, cleaning.json and the page")
+    clean.add_argument("--out", type=Path, required=True, help="folder for cleaning.csv, cleaning.json, the page "
+                       "and its pictures")  # fmt: skip
+    clean.add_argument("--init", help="look for wrong labels too, with a network that has not learned them: imagenet "
+                       "or an ImageNet-style .h5 file; minutes on a CPU; suspects are reported and stay (default: "
+                       "labels are not examined)")  # fmt: skip
     _add_yes(clean)
 
     evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out, clean and corrupted")
@@ -216,19 +285,47 @@ def _parser() -> argparse.ArgumentParser:
     package = add("package", _package, "write the submission zip of a run")
     _add_run(package)
     package.add_argument("--out", type=Path, required=True, help="the zip")
+    package.add_argument("--backend", default="tflite", choices=("tflite", "keras"), help="what predicts: a TFLite "
+                         "flatbuffer with Keras as its stand-in, or Keras alone (default: tflite)")  # fmt: skip
     _add_tta(package)
     _add_force(package)
 
     score = add("score", _score, "score a submission zip as Codabench does")
     score.add_argument("zip", type=Path, help="the submission")
-    score.add_argument("--data", type=Path, required=True, help=".npz with images and labels")
+    source = score.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", help="an .npz with images and labels, synthetic or bloodmnist")
+    source.add_argument("--bundle", type=Path, help="a competition bundle: its programs and its hidden set")
+    score.add_argument("--worker", metavar="PYTHON", help="score with this interpreter as well, one with the versions "
+                       "of the competition's machine, and refuse a zip that answers otherwise there")  # fmt: skip
     score.add_argument("--out", type=Path, help="folder to work in (default: runs/score/ZIP)")
     score.add_argument("--json", action="store_true", help="print the scores as one JSON object and nothing else")
+
+    bundle = add("bundle", _bundle, "write a Codabench competition with your own hidden set")
+    bundle.add_argument("--data", required=True, help="the hidden set: an .npz with images and labels")
+    bundle.add_argument("--solution", type=Path, required=True, help="a submission zip, as package writes it")
+    bundle.add_argument("--out", type=Path, required=True, help="the zip")
+    _add_force(bundle)
 
     corrupt = add("corrupt", _corrupt, "write frozen corrupted copies of a set of cells, with checksums")
     _add_source(corrupt)
     corrupt.add_argument("--seed", type=int, default=0, help="of the corruption")
     corrupt.add_argument("--out", type=Path, required=True, help="folder for the copies")
+
+    ablate = add("ablate", _ablate, "train one arm for each augmentation policy and compare them; resumes")
+    _add_source(ablate)
+    ablate.add_argument("--arms", nargs="+", default=["flips", "randaugment", "augmix", "mixup", "cutmix",
+                        "gaussian_noise"], metavar="ARM", help="policies, or all (default: flips and the published "
+                        "system's five)")  # fmt: skip
+    ablate.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED", help="(default: 0 1 2)")
+    ablate.add_argument("--budget", default="cpu", help="cpu: some minutes for an arm on 2 cores; gpu: every cell at "
+                        "full size; trial: seconds, for no conclusion (default: cpu)")  # fmt: skip
+    _add_init(ablate)
+    ablate.add_argument("--out", type=Path, required=True, help="folder of the ablation; its report/ holds the page")
+    ablate.add_argument("--ray", metavar="ADDRESS", help="run the arms as tasks of a Ray cluster: its address, auto, "
+                        "or local; needs the extra ray and a folder that all machines share")  # fmt: skip
+    ablate.add_argument("--ray-cpus", type=int, default=2, help="cores for a task of Ray (default: 2)")
+    ablate.add_argument("--ray-gpus", type=float, default=0, help="GPUs for a task of Ray (default: 0)")
+    _add_yes(ablate)
 
     add("fetch", _fetch, "download BloodMNIST into data/, with checksum")
 
@@ -240,6 +337,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_source(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--data", default="synthetic", help="an .npz, synthetic or bloodmnist (default: synthetic)")
+
+
+def _add_init(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--init", default="auto", help="imagenet, scratch, an ImageNet-style .h5 file or a .weights.h5 "
+                      "of this kit (default: imagenet for real cells, scratch for the synthetic smear)")  # fmt: skip
 
 
 def _add_run(verb: argparse.ArgumentParser) -> None:

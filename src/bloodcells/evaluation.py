@@ -1,7 +1,24 @@
-"""Metrics of a classification. It travels in the scoring program and imports nothing of the kit."""
+"""Metrics of a classification. It travels in the scoring program and needs NumPy alone: the worker has no more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, f1_score
+
+
+@dataclass(frozen=True)
+class ConfidenceBin:
+    """The images whose winning class has a probability in one range.
+
+    Attributes:
+        images: how many.
+        confidence: their mean winning probability, 0..1.
+        accuracy: the share of them that is right, 0..1.
+    """
+
+    images: int
+    confidence: float
+    accuracy: float
 
 
 def label_metrics(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:
@@ -16,11 +33,13 @@ def label_metrics(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dic
         ``accuracy``; ``balanced_accuracy``, the mean recall of the classes that occur in the truth;
         ``macro_f1``, the mean F1 of the classes that occur in the truth or the predictions.
     """
-    recall = per_class_recall(truth, predicted, classes)
+    matrix = confusion(truth, predicted, classes)
+    occurrences = matrix.sum(axis=0) + matrix.sum(axis=1)
+    f1 = 2 * matrix.diagonal()[occurrences > 0] / occurrences[occurrences > 0]
     return {
         "accuracy": float(np.mean(truth == predicted)),
-        "balanced_accuracy": float(np.nanmean(recall)),
-        "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0)),
+        "balanced_accuracy": float(np.nanmean(per_class_recall(truth, predicted, classes))),
+        "macro_f1": float(f1.mean()),
     }
 
 
@@ -33,25 +52,57 @@ def per_class_recall(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Confusion matrix, (classes, classes) int64: row the true class, column the predicted one."""
-    return confusion_matrix(truth, predicted, labels=np.arange(classes))
+    return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error of the winning class (Guo et al. 2017, arXiv:1706.04599), 0..1, lower is better.
 
+    Arguments as for `reliability`.
+    """
+    gaps = [abs(bin_.accuracy - bin_.confidence) * bin_.images for bin_ in reliability(truth, probabilities, bins)]
+    return sum(gaps) / len(truth)
+
+
+def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> list[ConfidenceBin]:
+    """How often the winning class is right, by how sure the network is of it.
+
     Args:
         truth: (N,) integers.
         probabilities: (N, C), rows sum to 1.
         bins: bins of equal width over the confidence.
+
+    Returns:
+        The bins that hold images, by rising confidence.
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == truth
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(np.mean(correct[bin_of == bin_]) - np.mean(confidence[bin_of == bin_])) * np.mean(bin_of == bin_)
-        for bin_ in np.unique(bin_of)
+    members = [bin_of == bin_ for bin_ in np.unique(bin_of)]
+    return [
+        ConfidenceBin(int(inside.sum()), float(confidence[inside].mean()), float(correct[inside].mean()))
+        for inside in members
     ]
-    return float(sum(gaps))
+
+
+def accuracy_by_corruption(
+    truth: np.ndarray, predicted: np.ndarray, corruptions: Sequence[str]
+) -> dict[str, tuple[int, float]]:
+    """How many images each corruption has met, and the share of them that is right; the worst first.
+
+    Args:
+        truth: (N,) integers.
+        predicted: (N,) integers.
+        corruptions: N strings, names joined by ``+``; an image counts under each of its names, one without a name
+            under the empty one.
+    """
+    correct = truth == predicted
+    names = [set(text.split("+")) for text in corruptions]
+    found = {}
+    for name in set().union(*names):
+        inside = np.array([name in own for own in names])
+        found[name] = (int(inside.sum()), float(correct[inside].mean()))
+    return dict(sorted(found.items(), key=lambda item: (item[1][1], item[0])))
 
 
 def evaluate(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, object]:

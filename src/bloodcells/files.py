@@ -64,6 +64,20 @@ def read_json(path: Path) -> Any:
         raise KitError(f"{path} is not complete JSON ({error}). Run the step that writes it again.") from error
 
 
+def read_json_lines(path: Path) -> list[Any]:
+    """Read a file with one JSON value a line.
+
+    Raises:
+        KitError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise KitError(f"file not found: {path}. Run the step that writes it first.")
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except json.JSONDecodeError as error:
+        raise KitError(f"{path} is damaged: expected one JSON value a line ({error}). Run that step again.") from error
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write ``rows`` as a comma-separated file with a header line."""
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:

@@ -1,8 +1,11 @@
-"""Batched prediction and test-time augmentation. It travels in the submission zip and imports nothing of the kit."""
+"""Batched prediction, test-time augmentation and its gate.
+
+It travels in the submission zip and imports nothing of the kit.
+"""
 
 from collections.abc import Callable
+from typing import Protocol
 
-import keras
 import numpy as np
 
 TTA_VIEWS = (1, 4, 8)
@@ -11,18 +14,30 @@ TTA_VIEWS = (1, 4, 8)
 _CHUNK = 1024
 
 
+class Network(Protocol):
+    """What is asked of a network. A ``keras.Model`` is one, a ``flatbuffer.Flatbuffer`` another."""
+
+    output_shape: tuple[int | None, ...]
+
+    def predict(self, x: np.ndarray, batch_size: int, verbose: int) -> np.ndarray:
+        """From (N, S, S, 3) float32 pixels 0..255 to (N, C) float32 probabilities."""
+        ...
+
+
 def predict_probabilities(
-    network: keras.Model, images: np.ndarray, tta_level: int = 0, batch_size: int = 64
+    network: Network, images: np.ndarray, tta_level: int = 0, batch_size: int = 64, gate: float | None = None
 ) -> np.ndarray:
     """Class probabilities, averaged over the views of the level.
 
-    Images pass in chunks and views one after another, so memory does not grow with either.
+    Images pass in chunks and views one after another, so memory does not grow with either. Whether an image gets
+    all views is decided for each image alone, so that neither its neighbours nor their order matter.
 
     Args:
         network: from (N, S, S, 3) pixels 0..255 to (N, C) probabilities.
         images: (N, S, S, 3), uint8 or float, values 0..255, square.
         tta_level: 0 none, 1 the four rotations, 2 the eight dihedral views.
         batch_size: images per step.
+        gate: only images of which the first view is `unsure` get the further views; None: all images get them.
 
     Returns:
         (N, C) float32; every row sums to 1.
@@ -30,14 +45,39 @@ def predict_probabilities(
     Raises:
         ValueError: unknown level.
     """
-    views = dihedral_views(tta_level)
-    probabilities = np.zeros((len(images), network.output_shape[-1]), np.float32)
+    first, *further = dihedral_views(tta_level)
+    probabilities = np.zeros((len(images), network.output_shape[-1] or 0), np.float32)
     for start in range(0, len(images), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        pixels = np.asarray(images[chunk], np.float32)
-        for view in views:
-            probabilities[chunk] += network.predict(view(pixels), batch_size=batch_size, verbose=0)
-    return probabilities / len(views)
+        pixels = np.asarray(images[start : start + _CHUNK], np.float32)
+        mean = probabilities[start : start + _CHUNK]
+        mean[:] = network.predict(first(pixels), batch_size=batch_size, verbose=0)
+        open_ = np.flatnonzero(unsure(mean, gate))
+        if further and len(open_):
+            pixels = pixels[open_]
+            total = mean[open_]
+            for view in further:
+                total += network.predict(view(pixels), batch_size=batch_size, verbose=0)
+            mean[open_] = total / (1 + len(further))
+    return probabilities
+
+
+def unsure(probabilities: np.ndarray, gate: float | None) -> np.ndarray:
+    """Which images are to get further views: those whose two most probable classes are less than ``gate`` apart.
+
+    Args:
+        probabilities: (N, C), of the first view.
+        gate: 0..1; None for all images.
+
+    Returns:
+        (N,) bool.
+    """
+    return np.ones(len(probabilities), bool) if gate is None else margins(probabilities) < gate
+
+
+def margins(probabilities: np.ndarray) -> np.ndarray:
+    """How far the most probable class of each image is ahead of the second, (N,) in 0..1."""
+    best_two = np.partition(probabilities, -2, axis=1)[:, -2:]
+    return best_two[:, 1] - best_two[:, 0]
 
 
 def dihedral_views(tta_level: int) -> list[Callable[[np.ndarray], np.ndarray]]:

@@ -6,12 +6,14 @@ Each function reads what the one before it wrote into the run folder, which then
     split.csv            index in the source, part
     config.json ...      what `training.train` writes
     evaluation.json      metrics by part, set and level of test-time augmentation
+    gate.json            which images are spared further views at that level
     submission.zip       what is uploaded
     score/<set>/         what the local worker made of that zip on the hold-out
     summary.json         the walk's figures in one place
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,10 @@ from bloodcells.corruption.composite import corrupt
 from bloodcells.errors import KitError
 from bloodcells.evaluation import evaluate
 from bloodcells.files import read_json, write_json
+from bloodcells.gating import choose_gate, gate_effect, gated, write_gate
 from bloodcells.inference import predict_probabilities
 from bloodcells.splitting import PARTS, Split, read_split, split_cells
+from bloodcells.suspicion import examine_labels
 from bloodcells.training import load_network, train
 
 SPLIT_SEED = 0
@@ -36,6 +40,10 @@ SPLIT_SEED = 0
 
 CORRUPTION_SEEDS = {"validation": 1, "holdout": 2}
 """The composite corruption of each part is frozen: the same for every run on the same cells."""
+
+ZIP_TOLERANCE = 0.001
+"""Share of the hold-out by which the zip's score may differ from the evaluation's: its backend computes the same in
+another order, so that an image of which two classes are equally probable to the fifth digit can change its label."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +55,23 @@ class Parts:
     holdout: CellSet
 
 
-def clean(cells: CellSet, folder: Path, settings: CleaningSettings) -> CleaningTable:
-    """Examine ``cells`` and write the decisions into ``folder``."""
-    table = examine(cells, settings)
+def clean(
+    cells: CellSet,
+    folder: Path,
+    settings: CleaningSettings,
+    init: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> CleaningTable:
+    """Examine ``cells`` and write the decisions into ``folder``; with ``init``, the labels are examined too.
+
+    ``init`` and ``progress`` are those of `suspicion.examine_labels`. The decisions are written before the labels are
+    looked at.
+    """
+    table = examine(cells, settings, progress)
     table.write(folder)
+    if init is not None:
+        table = examine_labels(cells, table, init, progress)
+        table.write(folder)
     return table
 
 
@@ -85,22 +106,35 @@ def fit(parts: Parts, config: TrainingConfig, run: Path) -> None:
 
 
 def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
-    """Evaluate validation and hold-out, clean and corrupted, without views and at ``tta_level``.
+    """Evaluate validation and hold-out, clean and corrupted, without views and at ``tta_level`` with gated views.
 
-    Writes and returns ``evaluation.json``: part -> set -> ``tta0`` .. -> the metrics of `evaluation.evaluate`.
+    Writes ``gate.json``, with the gate chosen on the validation cells, and writes and returns ``evaluation.json``:
+    part -> set -> ``tta0`` .. -> the metrics of `evaluation.evaluate`.
     """
     network = load_network(run)
-    levels = sorted({0, tta_level})
-    result = {
-        part: {
-            name: {
-                f"tta{level}": evaluate(cells.labels, predict_probabilities(network, cells.images, level))
-                for level in levels
-            }
-            for name, cells in _clean_and_composite(parts, part).items()
+    sets = {part: _clean_and_composite(parts, part) for part in CORRUPTION_SEEDS}
+
+    def predicted(level: int) -> dict[str, dict[str, np.ndarray]]:
+        return {
+            part: {name: predict_probabilities(network, cells.images, level) for name, cells in named.items()}
+            for part, named in sets.items()
         }
-        for part in CORRUPTION_SEEDS
+
+    first = predicted(0)
+    result: dict[str, Any] = {
+        part: {name: {"tta0": evaluate(cells.labels, first[part][name])} for name, cells in named.items()}
+        for part, named in sets.items()
     }
+    if tta_level:
+        views = predicted(tta_level)
+        gate = max(choose_gate(first["validation"][name], views["validation"][name]) for name in sets["validation"])
+        effects: dict[str, Any] = {part: {} for part in sets}
+        for part, named in sets.items():
+            for name, cells in named.items():
+                pair = first[part][name], views[part][name]
+                result[part][name][f"tta{tta_level}"] = evaluate(cells.labels, gated(*pair, gate))
+                effects[part][name] = gate_effect(cells.labels, *pair, gate, tta_level)
+        write_gate(run, tta_level, gate, effects)
     write_json(run / "evaluation.json", result)
     return result
 
@@ -112,7 +146,8 @@ def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[st
         The leaderboard's columns by set.
 
     Raises:
-        KitError: the zip is refused, fails, or does not score what the evaluation measured in this process.
+        KitError: the zip is refused, fails, or does not score what the evaluation measured in this process, but for
+            `ZIP_TOLERANCE`.
     """
     zip_path = run / "submission.zip"
     package(run, zip_path, submission, tta_level, force=True)
@@ -121,11 +156,15 @@ def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[st
     for name, cells in _clean_and_composite(parts, "holdout").items():
         scores[name] = score(zip_path, cells, run / "score" / name, checks=False)
         measured = evaluation[name][f"tta{tta_level}"]["accuracy"]
-        if not np.isclose(scores[name]["accuracy"], measured, atol=1e-9):
+        surplus = round((scores[name]["accuracy"] - measured) * len(cells))
+        if abs(surplus) > max(1, ZIP_TOLERANCE * len(cells)):
             raise KitError(
                 f"the zip scores otherwise than the network: expected accuracy {measured:.4f} on the {name} hold-out, "
                 f"got {scores[name]['accuracy']:.4f}. Do not upload it."
             )
+        if surplus:
+            print(f"the zip's backend gets {surplus:+d} of {len(cells)} labels right on the {name} hold-out, against "
+                  "the evaluation in this process")  # fmt: skip
     return scores
 
 

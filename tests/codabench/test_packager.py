@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from bloodcells.cells import CellSet
-from bloodcells.codabench import packager
+from bloodcells.codabench import conversion, packager
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
-from bloodcells.codabench.packager import WEIGHTS, PackageSummary, package
+from bloodcells.codabench.packager import FLATBUFFER, WEIGHTS, PackageSummary, package
 from bloodcells.codabench.worker import score
 from bloodcells.errors import KitError
 from bloodcells.evaluation import label_metrics
 from bloodcells.files import write_json
+from bloodcells.gating import write_gate
 from bloodcells.inference import predict_probabilities
 from bloodcells.network import build_network
 
 SUBMISSION = Path(__file__).parents[2] / "submission"
-MEMBERS = ("model.py", "network.py", "inference.py", WEIGHTS, "submission.json")
+MEMBERS = ("model.py", "network.py", "inference.py", WEIGHTS, "flatbuffer.py", FLATBUFFER, "submission.json")
 
 
 @pytest.fixture
@@ -59,7 +60,8 @@ def test_an_existing_zip_is_not_replaced(tmp_path: Path) -> None:
 
 def test_missing_weights_list_what_model_py_opens(tmp_path: Path) -> None:
     line = refusal(tmp_path / "run", tmp_path / "submission.zip")
-    assert "model.py opens model.py, network.py, inference.py, weights.weights.h5 and submission.json" in line
+    opened = "model.py, network.py, inference.py, weights.weights.h5, flatbuffer.py and submission.json"
+    assert f"model.py opens {opened}" in line
     assert f"but {tmp_path / 'run' / WEIGHTS} is missing" in line
 
 
@@ -82,27 +84,50 @@ def test_unknown_tta_level(broken_run: Callable[..., Path], tmp_path: Path) -> N
     assert refusal(broken_run(np.ones(3)), tmp_path / "a.zip", tta_level=3).startswith("unknown TTA level: expected")
 
 
+def test_unknown_backend(broken_run: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(KitError, match="unknown backend: expected tflite or keras, got 'onnx'"):
+        package(broken_run(np.ones(3)), tmp_path / "a.zip", SUBMISSION, tta_level=0, backend="onnx")
+
+
+def noise(n: int) -> np.ndarray:
+    """Grainy squares of one colour each, (n, 96, 96, 3) uint8."""
+    draw = np.random.default_rng(0)
+    colours, grain = draw.integers(0, 256, (n, 1, 1, 3)), draw.integers(-20, 20, (n, 96, 96, 3))
+    return (colours + grain).clip(0, 255).astype(np.uint8)
+
+
 @pytest.fixture(scope="module")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with the real network at 32 px, untrained.
+    """A run folder with the real network at 32 px, which tells images apart without having learned anything.
 
-    The statistics of one batch in its batch normalisation let the images reach the output: with those of the
-    start every image has the same probabilities.
+    With the statistics that it starts from every image has the same probabilities; with those of one batch some
+    channels are divided by nearly nothing, and the last bit of a sum changes labels. So they get a floor, and the
+    head spreads what is left.
     """
     run = tmp_path_factory.mktemp("run")
+    keras.utils.set_random_seed(0)
     network = build_network(96, 32, 8, dropout=0.2)
-    for layer in network.get_layer("efficientnetb3").layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    network(golden_images(96).astype(np.float32), training=True)
+    images = np.concatenate([golden_images(96), noise(48)]).astype(np.float32)
+    backbone, head = network.get_layer("efficientnetb3"), network.get_layer("probabilities")
+    normalisations = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in normalisations:
+        layer.momentum = 0.0
+    network(images, training=True)
+    for layer in normalisations:
+        layer.moving_variance.assign(layer.moving_variance + 0.03)
+    features = keras.Model(network.input, network.layers[-2].output).predict(images, verbose=0)
+    kernel = head.get_weights()[0]
+    kernel *= 3 / ((features - features.mean(axis=0)) @ kernel).std()
+    head.set_weights([kernel, -features.mean(axis=0) @ kernel])
     write_json(run / "config.json", {"working_size": 32, "dropout": 0.2})
     network.save_weights(run / WEIGHTS)
+    write_gate(run, 1, 0.5, {})
     return run
 
 
 @pytest.fixture(scope="module")
 def packed(trained_run: Path) -> PackageSummary:
-    return package(trained_run, trained_run / "submission.zip", SUBMISSION, tta_level=0)
+    return package(trained_run, trained_run / "submission.zip", SUBMISSION, tta_level=1)
 
 
 def golden(packed: PackageSummary) -> list[list[float]]:
@@ -115,7 +140,9 @@ def test_the_zip_is_flat_and_holds_what_is_listed(packed: PackageSummary) -> Non
         assert tuple(archive.namelist()) == packed.members == MEMBERS
         assert archive.testzip() is None
         settings = json.loads(archive.read("submission.json"))
-    assert (settings["working_size"], settings["tta_level"], len(settings["classes"])) == (32, 0, 8)
+    assert (settings["working_size"], settings["tta_level"], len(settings["classes"])) == (32, 1, 8)
+    assert (settings["gate"], settings["batch_size"], settings["flatbuffer"]) == (0.5, 8, FLATBUFFER)
+    assert packed.gate == 0.5
     stored = np.array(settings["golden"])
     assert stored.shape == (16, 8) and np.abs(stored - stored[0]).max() > 0.1
     assert packed.bytes == packed.path.stat().st_size
@@ -126,22 +153,19 @@ def test_two_builds_are_byte_for_byte_equal(
     packed: PackageSummary, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packager, "_rehearsed_seconds", lambda path: 1.0)
-    monkeypatch.setattr(packager, "_golden_outputs", lambda run, settings: golden(packed))
+    monkeypatch.setattr(packager, "_rehearse_stand_in", lambda *_: None)
+    monkeypatch.setattr(packager, "_golden_outputs", lambda network, settings: golden(packed))
     copy = tmp_path / "another place"
     shutil.copytree(trained_run, copy, ignore=shutil.ignore_patterns("*.zip"))
-    assert package(copy, tmp_path / "b.zip", SUBMISSION, tta_level=0).sha256 == packed.sha256
-    assert package(copy, tmp_path / "b.zip", SUBMISSION, tta_level=2, force=True).sha256 != packed.sha256
+    assert package(copy, tmp_path / "b.zip", SUBMISSION, tta_level=1).sha256 == packed.sha256
 
 
 def test_the_score_is_that_of_the_evaluation(packed: PackageSummary, trained_run: Path, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    images = (
-        (rng.integers(0, 256, (70, 1, 1, 3)) + rng.integers(-20, 20, (70, 96, 96, 3))).clip(0, 255).astype(np.uint8)
-    )
+    images = noise(70)
     network = build_network(96, 32, 8, dropout=0.2)
     network.load_weights(trained_run / WEIGHTS)
-    predicted = predict_probabilities(network, images, tta_level=0).argmax(axis=1)
-    labels = np.where(np.arange(70) % 3, predicted, rng.integers(0, 8, 70))
+    predicted = predict_probabilities(network, images, tta_level=1, gate=0.5).argmax(axis=1)
+    labels = np.where(np.arange(70) % 3, predicted, np.arange(70) // 3 % 8)
     scores = score(packed.path, CellSet(images, labels, "noise"), tmp_path / "work", checks=False)
     assert len(set(predicted)) > 2
     expected = label_metrics(labels, predicted, 8)
@@ -157,7 +181,8 @@ def test_golden_outputs_notice_a_missing_standardisation(packed: PackageSummary,
     exec(altered, scope)
     network = scope["build_network"](96, 32, 8, dropout=0.2)
     network.load_weights(trained_run / WEIGHTS)
-    difference = np.abs(predict_probabilities(network, golden_images(96)) - np.array(golden(packed))).max()
+    probabilities = predict_probabilities(network, golden_images(96), 1, gate=0.5)
+    difference = np.abs(probabilities - np.array(golden(packed))).max()
     assert difference > 10 * GOLDEN_TOLERANCE
 
 
@@ -170,20 +195,32 @@ def build_network(image_size, working_size, classes, dropout):
     return Network()
 """
 
+TINY_FLATBUFFER = """
+class Flatbuffer:
+    def __init__(self, path):
+        self.shift = float(path.read_text())
+"""
+
 TINY_INFERENCE = """
 import numpy as np
 
-def predict_probabilities(network, images, tta_level=0, batch_size=64):
-    return np.exp(-np.abs(images.mean(axis=(1, 2, 3))[:, None] / 32 - 0.5 - np.arange(8)))
+def predict_probabilities(network, images, tta_level=0, batch_size=64, gate=None):
+    shift = getattr(network, "shift", 0)
+    return np.exp(-np.abs(images.mean(axis=(1, 2, 3))[:, None] / 32 - 0.5 - shift - np.arange(8)))
 """
 
 
 @pytest.fixture
-def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], PackageSummary]:
-    """A function that packages code without Keras; argument: inference.py. The stored outputs are TINY_INFERENCE's."""
+def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PackageSummary]:
+    """A function that packages code without Keras; arguments: inference.py, the backend.
+
+    The stored outputs are TINY_INFERENCE's. The flatbuffer is that of `TINY_FLATBUFFER`, which shifts them by the
+    number in its file.
+    """
     run, code = tmp_path / "run", tmp_path / "code"
     code.mkdir()
     (code / "network.py").write_text(TINY_NETWORK)
+    (code / "flatbuffer.py").write_text(TINY_FLATBUFFER)
     write_json(run / "config.json", {"working_size": 32, "dropout": 0.2})
     with h5py.File(run / WEIGHTS, "w") as file:
         file["kernel"] = np.ones(3)
@@ -191,17 +228,19 @@ def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
     exec(TINY_INFERENCE, scope)
     stored = scope["predict_probabilities"](None, golden_images(96)).round(6).tolist()
     monkeypatch.setattr(packager, "_PACKAGE", code)
-    monkeypatch.setattr(packager, "_golden_outputs", lambda run, settings: stored)
+    monkeypatch.setattr(packager, "_trained_network", lambda run, settings: None)
+    monkeypatch.setattr(packager, "_golden_outputs", lambda network, settings: stored)
 
-    def make(inference: str) -> PackageSummary:
+    def make(inference: str, backend: str = "keras", shift: str = "0") -> PackageSummary:
         (code / "inference.py").write_text(inference)
-        return package(run, tmp_path / "submission.zip", SUBMISSION, tta_level=0)
+        monkeypatch.setattr(conversion, "to_flatbuffer", lambda network: shift.encode())
+        return package(run, tmp_path / "submission.zip", SUBMISSION, tta_level=0, backend=backend)
 
     return make
 
 
 def test_code_that_gives_other_outputs_is_not_packaged(
-    tiny_package: Callable[[str], PackageSummary], tmp_path: Path
+    tiny_package: Callable[..., PackageSummary], tmp_path: Path
 ) -> None:
     with pytest.raises(KitError, match=r"^not packaged: golden outputs differ: expected the probabilities stored"):
         tiny_package(TINY_INFERENCE.replace("- 0.5", "- 0.4"))
@@ -209,6 +248,28 @@ def test_code_that_gives_other_outputs_is_not_packaged(
     assert tiny_package(TINY_INFERENCE).path.exists()
 
 
-def test_code_that_depends_on_the_order_is_not_packaged(tiny_package: Callable[[str], PackageSummary]) -> None:
+def test_keras_alone_needs_no_flatbuffer(tiny_package: Callable[..., PackageSummary]) -> None:
+    summary = tiny_package(TINY_INFERENCE, "keras")
+    assert summary.members == ("model.py", "network.py", "inference.py", WEIGHTS, "submission.json")
+    with zipfile.ZipFile(summary.path) as archive:
+        settings = json.loads(archive.read("submission.json"))
+    assert (settings["gate"], settings["batch_size"], settings["flatbuffer"]) == (None, 64, None)
+    assert summary.gate is None
+
+
+def test_a_flatbuffer_that_gives_other_outputs_is_not_packaged(tiny_package: Callable[..., PackageSummary]) -> None:
+    with pytest.raises(KitError, match=r"^not packaged: golden outputs differ: expected the probabilities stored"):
+        tiny_package(TINY_INFERENCE, "tflite", shift="0.1")
+    assert FLATBUFFER in tiny_package(TINY_INFERENCE, "tflite").members
+
+
+def test_a_stand_in_that_gives_other_outputs_is_not_packaged(tiny_package: Callable[..., PackageSummary]) -> None:
+    """It would be asked on a machine where the flatbuffer cannot be run, and nowhere before."""
+    broken = TINY_INFERENCE.replace('"shift", 0)', '"shift", 0.1)')
+    with pytest.raises(KitError, match=r"^not packaged: without network.tflite, .*: golden outputs differ: expected"):
+        tiny_package(broken, "tflite")
+
+
+def test_code_that_depends_on_the_order_is_not_packaged(tiny_package: Callable[..., PackageSummary]) -> None:
     with pytest.raises(KitError, match=r"^not packaged: another order of images: \d+ of 32 labels differ"):
         tiny_package(TINY_INFERENCE.replace("/ 32", "/ (32 + (len(images) == 32) * np.arange(len(images)))[:, None]"))

@@ -27,6 +27,8 @@ _WEIGHTS = (
 ALLOWED_SUFFIXES = frozenset({*_CODE, *_WEIGHTS})
 """Code, settings and weights: what a submission consists of. Everything else is refused by name."""
 
+_OTHER_ARCHIVES = {b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"\x1f\x8b": "a gzip file (.tar.gz?)"}
+
 # Deflate cannot exceed 1032:1; trained weights stay below 2:1, text below 20:1.
 _RATIO_LIMIT = 100
 _RATIO_MATTERS_FROM = 50_000_000
@@ -82,7 +84,16 @@ def _read_directory(path: Path) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
     except zipfile.BadZipFile as error:
-        raise KitError(f"{path.name} is not a complete zip (truncated?), size {size:,}. Build it again.") from error
+        raise KitError(_why_no_zip(path, size)) from error
+
+
+def _why_no_zip(path: Path, size: int) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    for magic, kind in _OTHER_ARCHIVES.items():
+        if head.startswith(magic):
+            return f"{path.name} is {kind}: expected a zip. Zip the files, do not rename another archive."
+    return f"{path.name} is not a complete zip (truncated?), size {size:,}. Build it again."
 
 
 def _refuse_size(name: str, size: int, members: list[zipfile.ZipInfo], size_limit: int) -> None:

@@ -16,6 +16,8 @@ from bloodcells.errors import KitError
 OPTIMIZER_GROUPS = ("optimizer", "optimizer_weights")
 """Where Keras 3 and Keras 2 keep an optimizer's slots in an HDF5 file."""
 
+_LFS_POINTER = b"version https://git-lfs"
+
 
 def check_model_files(folder: Path) -> list[str]:
     """Check every model file of an unpacked submission.
@@ -63,6 +65,11 @@ def check_weights(path: Path, name: str | None = None, stream: IO[bytes] | None 
             return slots
     except OSError as error:
         size = path.stat().st_size
+        with path.open("rb") as head:
+            if head.read(len(_LFS_POINTER)) == _LFS_POINTER:
+                raise KitError(
+                    f"{name} is a Git LFS pointer of {size} bytes: expected weights. Pull them first."
+                ) from error
         raise KitError(f"{name} is truncated or not an HDF5 file, size {size:,}. Write or copy it again.") from error
 
 

@@ -17,10 +17,14 @@ from bloodcells.codabench.modelfiles import check_weights
 from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, replacing, sha256_of
+from bloodcells.files import read_json, replacing, sha256_of, write_json
+from bloodcells.gating import read_gate
+from bloodcells.inference import predict_probabilities
 
 WEIGHTS = "weights.weights.h5"
-BATCH_SIZE = 64
+FLATBUFFER = "network.tflite"
+BACKENDS = {"tflite": 8, "keras": 64}
+"""What can predict in a submission, and the images that each takes at once. TFLite gains nothing from more than 8."""
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -34,6 +38,7 @@ class PackageSummary:
         sha256: of the file; equal for equal content.
         members: the names in it.
         projected_seconds: what a prediction run over the competition's hidden set would take on this machine.
+        gate: only images whose first view is less sure than this get further views; None: all images get them.
     """
 
     path: Path
@@ -41,46 +46,60 @@ class PackageSummary:
     sha256: str
     members: tuple[str, ...]
     projected_seconds: float
+    gate: float | None
 
 
-def package(run: Path, out: Path, submission: Path, tta_level: int, force: bool = False) -> PackageSummary:
+def package(
+    run: Path, out: Path, submission: Path, tta_level: int, force: bool = False, backend: str = "tflite"
+) -> PackageSummary:
     """Write the submission zip of a training run: flat, and byte for byte the same for the same run.
 
     The zip is put in its place only after its ``Model``, unpacked into an isolated process, has returned the
-    probabilities of the trained network and has passed the checks on ``predict``.
+    probabilities of the trained network and has passed the checks on ``predict``. With the backend ``tflite`` this
+    holds twice: for the flatbuffer, and for Keras, which stands in where the flatbuffer cannot be run.
 
     Args:
-        run: run folder with ``config.json`` and the weights.
+        run: run folder with ``config.json`` and the weights, and mostly ``gate.json``.
         out: the zip to write.
         submission: folder that holds ``model.py``.
         tta_level: 0 none, 1 the four rotations, 2 the eight dihedral views.
         force: replace ``out`` if it exists.
+        backend: ``tflite`` (a flatbuffer, with Keras as its stand-in) or ``keras`` (Keras alone: half the size).
 
     Raises:
         KitError: ``out`` exists, a file is missing, the weights are truncated, not finite, with an optimizer,
-            too large or of another network, or a check did not hold.
+            too large or of another network, the network cannot be converted, or a check did not hold.
     """
     if out.exists() and not force:
         raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
     if tta_level not in (0, 1, 2):
         raise KitError(f"unknown TTA level: expected 0, 1 or 2, got {tta_level}. Choose one with --tta.")
+    if backend not in BACKENDS:
+        raise KitError(f"unknown backend: expected {' or '.join(BACKENDS)}, got {backend!r}. Choose with --backend.")
     files = {
         "model.py": submission / "model.py",
         "network.py": _PACKAGE / "network.py",
         "inference.py": _PACKAGE / "inference.py",
         WEIGHTS: run / WEIGHTS,
     }
+    if backend == "tflite":
+        files["flatbuffer.py"] = _PACKAGE / "flatbuffer.py"
     _refuse_missing(files, run)
     _check_run_weights(files[WEIGHTS])
-    settings = _settings(run, tta_level)
-    settings["golden"] = _golden_outputs(run, settings)
-    with replacing(out) as beside:
+    settings = _settings(run, tta_level, backend)
+    network = _trained_network(run, settings)
+    settings["golden"] = _golden_outputs(network, settings)
+    with tempfile.TemporaryDirectory() as folder, replacing(out) as beside:
+        if backend == "tflite":
+            files[FLATBUFFER] = _converted(network, Path(folder))
+            settings["flatbuffer_sha256"] = sha256_of(files[FLATBUFFER])
         _write_zip(beside, files, settings)
         members = check_archive(beside, name=out.name)
         projected = _rehearsed_seconds(beside)
-    return PackageSummary(
-        out, out.stat().st_size, sha256_of(out), tuple(member.filename for member in members), projected
-    )
+        if backend == "tflite":
+            _rehearse_stand_in(beside, network, settings)
+    names = tuple(member.filename for member in members)
+    return PackageSummary(out, out.stat().st_size, sha256_of(out), names, projected, settings["gate"])
 
 
 def _refuse_missing(files: dict[str, Path], run: Path) -> None:
@@ -101,7 +120,7 @@ def _check_run_weights(path: Path) -> None:
         )
 
 
-def _settings(run: Path, tta_level: int) -> dict[str, Any]:
+def _settings(run: Path, tta_level: int, backend: str) -> dict[str, Any]:
     """What ``model.py`` reads: everything that is not weights or code."""
     config = read_json(run / "config.json")
     return {
@@ -110,16 +129,17 @@ def _settings(run: Path, tta_level: int) -> dict[str, Any]:
         "dropout": config["dropout"],
         "classes": COMPETITION.classes,
         "tta_level": tta_level,
-        "batch_size": BATCH_SIZE,
+        "gate": read_gate(run, tta_level),
+        "batch_size": BACKENDS[backend],
+        "flatbuffer": FLATBUFFER if backend == "tflite" else None,
         "weights": WEIGHTS,
         "weights_sha256": sha256_of(run / WEIGHTS),
     }
 
 
-def _golden_outputs(run: Path, settings: dict[str, Any]) -> list[list[float]]:
-    """Probabilities of the trained network for the golden images, before anything is packed."""
-    from bloodcells.inference import predict_probabilities  # these import Keras, which takes seconds
-    from bloodcells.network import build_network
+def _trained_network(run: Path, settings: dict[str, Any]) -> Any:
+    """The network of the run, a ``keras.Model``."""
+    from bloodcells.network import build_network  # imports Keras, which takes seconds
 
     classes = len(settings["classes"])
     network = build_network(settings["image_size"], settings["working_size"], classes, settings["dropout"])
@@ -132,10 +152,23 @@ def _golden_outputs(run: Path, settings: dict[str, Any]) -> list[list[float]]:
         raise KitError(
             f"{run / WEIGHTS} does not fit the network of its config.json: {reason}. Train again."
         ) from error
+    return network
+
+
+def _golden_outputs(network: Any, settings: dict[str, Any]) -> list[list[float]]:
+    """Probabilities of the trained network for the golden images, before anything is converted or packed."""
     images = golden_images(settings["image_size"])
-    probabilities = predict_probabilities(network, images, settings["tta_level"], settings["batch_size"])
+    probabilities = predict_probabilities(network, images, settings["tta_level"], gate=settings["gate"])
     # Six digits are finer than the tolerance, and keep the file equal where the last bits of a sum are not.
     return [[round(float(value), 6) for value in row] for row in probabilities]
+
+
+def _converted(network: Any, folder: Path) -> Path:
+    from bloodcells.codabench.conversion import to_flatbuffer  # imports Keras
+
+    path = folder / FLATBUFFER
+    path.write_bytes(to_flatbuffer(network))
+    return path
 
 
 def _write_zip(path: Path, files: dict[str, Path], settings: dict[str, Any]) -> None:
@@ -155,9 +188,24 @@ def _rehearsed_seconds(path: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         extract(path, work / "submission")
-        machine = Machine(COMPETITION.time_limit, COMPETITION.memory_limit)
-        rehearsal = rehearse(work / "submission", golden_images(COMPETITION.image_size), work, machine)
+        return _rehearsed(work, "")
+
+
+def _rehearse_stand_in(path: Path, network: Any, settings: dict[str, Any]) -> None:
+    """Run the checks where the flatbuffer is missing, so that Keras predicts; with a single view, to be quick."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        extract(path, work / "submission")
+        (work / "submission" / FLATBUFFER).unlink()
+        single = {**settings, "tta_level": 0}
+        write_json(work / "submission" / "submission.json", {**single, "golden": _golden_outputs(network, single)})
+        _rehearsed(work, f"without {FLATBUFFER}, as where it cannot be run: ")
+
+
+def _rehearsed(work: Path, circumstances: str) -> float:
+    machine = Machine(COMPETITION.time_limit, COMPETITION.memory_limit)
+    rehearsal = rehearse(work / "submission", golden_images(COMPETITION.image_size), work, machine)
     problems = [*filter(None, [rehearsal.golden_problem()]), *rehearsal.remarks]
     if problems:
-        raise KitError(f"not packaged: {problems[0]}")
+        raise KitError(f"not packaged: {circumstances}{problems[0]}")
     return rehearsal.projected_seconds()

@@ -9,7 +9,7 @@ import numpy as np
 
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
 from bloodcells.codabench.isolation import Machine
-from bloodcells.codabench.stages import PROGRAMS, lay_out, run_program
+from bloodcells.codabench.stages import lay_out, run_program, write_program
 from bloodcells.competition import COMPETITION
 
 _IMAGES = 257
@@ -69,7 +69,8 @@ def rehearse(submission: Path, images: np.ndarray, work: Path, machine: Machine)
     Raises:
         SubmissionFailed: the model cannot be created, or a limit was reached.
     """
-    stage = lay_out("check", "check", work, beside=[PROGRAMS / "ingestion" / "ingestion.py"])
+    stage = lay_out("check", work)
+    write_program("check", stage.app / "program")
     own_folder = stage.app / "ingested_program"
     shutil.copytree(submission, own_folder)
     np.save(stage.app / "input_data" / "images.npy", np.resize(images[:_IMAGES], (_IMAGES, *images.shape[1:])))

@@ -3,7 +3,6 @@
 import re
 import shlex
 import shutil
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +11,15 @@ from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.files import write_json
 
-PROGRAMS = Path(__file__).with_name("programs")
+_HERE = Path(__file__).parent
+PROGRAMS = _HERE / "programs"
+_BESIDE: dict[str, tuple[Path, ...]] = {
+    "ingestion": (),
+    "scoring": (_HERE.parent / "evaluation.py", _HERE / "page.py", _HERE / "diagram.py"),
+    "check": (PROGRAMS / "ingestion" / "ingestion.py",),
+}
+"""Files that travel with each program."""
+_FACTS = ("title", "classes", "metric", "leaderboard", "time_limit", "memory_limit", "hidden_images")
 _TAIL_LINES = 20
 
 
@@ -40,29 +47,26 @@ class Stage:
     logs: Path
 
 
-def lay_out(name: str, program: str, work: Path, beside: Iterable[Path] = ()) -> Stage:
-    """Make the folders of a run under ``work`` and put its program there.
-
-    Args:
-        name: of the run.
-        program: folder of the program under ``programs``.
-        work: where ``name`` is made.
-        beside: files that are copied beside the program.
-    """
+def lay_out(name: str, work: Path) -> Stage:
+    """Make the folders of the run ``name`` under ``work``, all but the one of its program."""
     stage = Stage(name, work.absolute() / name / "app", work.absolute() / name / "logs")
-    shutil.copytree(PROGRAMS / program, stage.app / "program", ignore=shutil.ignore_patterns("__pycache__"))
-    for path in beside:
-        shutil.copy(path, stage.app / "program")
     for folder in (stage.app / "input_data", stage.app / "output", stage.logs):
-        folder.mkdir()
-    write_json(stage.app / "program" / "competition.json", competition_facts())
+        folder.mkdir(parents=True)
     return stage
+
+
+def write_program(name: str, folder: Path) -> None:
+    """Write the program ``ingestion``, ``scoring`` or ``check`` into ``folder``, with all that it needs to run."""
+    shutil.copytree(PROGRAMS / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in _BESIDE[name]:
+        shutil.copy(path, folder)
+    write_json(folder / "competition.json", competition_facts())
 
 
 def competition_facts() -> dict[str, object]:
     """What the programs need to know of the competition; lies beside them as ``competition.json``."""
     facts = asdict(COMPETITION)
-    return {key: facts[key] for key in ("title", "classes", "metric", "leaderboard")}
+    return {key: facts[key] for key in _FACTS}
 
 
 def run_program(stage: Stage, product: str, machine: Machine, working_directory: Path) -> Finished:

@@ -9,8 +9,10 @@ import math
 import re
 import shutil
 import sys
-from dataclasses import replace
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,21 +23,19 @@ from bloodcells.codabench.isolation import Finished, Machine
 from bloodcells.codabench.modelfiles import check_model_files
 from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.codabench.stages import Stage, SubmissionFailed, failure, lay_out, run_program
+from bloodcells.codabench.task import Task, unpack_task, write_task
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json, write_text
-
-TRAVELLING = (Path(__file__).parents[1] / "evaluation.py", Path(__file__).with_name("page.py"))
-"""Modules of the kit that are copied beside the scoring program."""
 
 _MISSING_FILE = re.compile(r"no such file|file not found|filenotfound|unable to .*open file", re.IGNORECASE)
 
 
 def score(
     zip_path: Path,
-    test_set: CellSet,
+    test_set: CellSet | Path,
     work: Path,
-    time_limit: float = COMPETITION.time_limit,
+    time_limit: float | None = None,
     memory_limit: int = COMPETITION.memory_limit,
     checks: bool = True,
     python: str = sys.executable,
@@ -48,12 +48,12 @@ def score(
 
     Args:
         zip_path: the submission.
-        test_set: images for the ingestion program, labels for the scoring program.
+        test_set: labelled cells; or a competition bundle, which brings its own programs and data.
         work: folder to work in.
-        time_limit: seconds for each run, imports included.
+        time_limit: seconds for each run, imports included; the competition's, or the bundle's, where None.
         memory_limit: bytes of resident memory.
-        python: the interpreter for the submission; the scoring program runs on the kit's own.
         checks: also make the check run; without it where packaging has just made it.
+        python: the interpreter of all runs; it needs what the submission needs, and NumPy.
 
     Returns:
         The leaderboard's columns: 0..1 for metrics, ``duration`` in seconds of ``predict``.
@@ -61,14 +61,35 @@ def score(
     Raises:
         SubmissionFailed: one line that names stage and reason.
     """
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(dir=work)
+    except OSError as error:
+        raise KitError(f"cannot write {work}: {error.strerror}. Choose another folder with --out.") from error
+    with temporary as name:
+        folder = Path(name)
+        task = write_task(test_set, folder) if isinstance(test_set, CellSet) else unpack_task(test_set, folder)
+        machine = Machine(time_limit or task.time_limit, memory_limit, python)
+        return _score_task(zip_path, task, work, machine, checks)
+
+
+def describe_run(record: Mapping[str, Any]) -> list[str]:
+    """What ``run.json`` says beyond the score, line by line: time and memory against the limits, and the remarks."""
+    memory = f"memory {record['prediction']['peak_memory'] / 1e9:.2f} GB of {record['memory_limit'] / 1e9:.2f} GB"
+    if record["check"]:
+        projected = f"{record['check']['projected_seconds']:.0f} s of {record['time_limit']:.0f} s"
+        memory = f"time for {COMPETITION.hidden_images:,} images, projected: {projected}; {memory}"
+    return [memory, *(f"remark: {remark}" for remark in record["remarks"])]
+
+
+def _score_task(zip_path: Path, task: Task, work: Path, machine: Machine, checks: bool) -> dict[str, float]:
     _clear(work)
-    machine = Machine(time_limit, memory_limit, python)
     try:
         remarks = _unpack(zip_path, work / "submission")
-        prediction, prediction_end, path_remarks = _prediction_run(test_set, work, machine)
-        check, check_remarks = _check_run(prediction, test_set, work, machine) if checks else ({}, [])
-        scoring, scoring_end = _scoring_run(prediction, test_set, work, replace(machine, python=sys.executable))
-        scores = _read_scores(scoring, scoring_end)
+        prediction, prediction_end, path_remarks = _prediction_run(task, work, machine)
+        check, check_remarks = _check_run(prediction, work, machine) if checks else ({}, [])
+        scoring, scoring_end = _scoring_run(prediction, task, work, machine)
+        scores = _read_scores(scoring, scoring_end, task.columns)
     except SubmissionFailed as error:
         logs = {"output": error.log_tail} if error.log_tail else {}
         write_text(work / "detailed_results.html", page.failure_page(COMPETITION.title, str(error), logs))
@@ -76,10 +97,12 @@ def score(
     shutil.copyfile(scoring.app / "output" / "detailed_results.html", work / "detailed_results.html")
     record = {
         "submission": zip_path.name,
-        "cells": test_set.origin,
-        "cells_sha256": test_set.sha256,
+        "cells": task.origin,
+        "cells_sha256": task.cells_sha256,
         "remarks": remarks + path_remarks + check_remarks,
         "versions": read_json(prediction.app / "output" / "metadata.json")["versions"],
+        "time_limit": machine.seconds,
+        "memory_limit": machine.memory,
         "prediction": _as_record(prediction_end),
         "check": check,
         "scoring": _as_record(scoring_end),
@@ -94,7 +117,6 @@ def _clear(work: Path) -> None:
         shutil.rmtree(work / folder, ignore_errors=True)
     for file in ("scores.json", "detailed_results.html", "run.json"):
         (work / file).unlink(missing_ok=True)
-    work.mkdir(parents=True, exist_ok=True)
 
 
 def _unpack(zip_path: Path, folder: Path) -> list[str]:
@@ -106,15 +128,16 @@ def _unpack(zip_path: Path, folder: Path) -> list[str]:
         raise SubmissionFailed("zip", str(error)) from error
 
 
-def _prediction_run(test_set: CellSet, work: Path, machine: Machine) -> tuple[Stage, Finished, list[str]]:
+def _prediction_run(task: Task, work: Path, machine: Machine) -> tuple[Stage, Finished, list[str]]:
     """The first container: from images to ``predictions.csv``. Returns the stage, its end, and remarks.
 
     Where a file is not found from the canonical working directory, a second attempt starts in the
     submission's own folder, as some competitions do.
     """
-    stage = lay_out("prediction", "ingestion", work)
+    stage = lay_out("prediction", work)
+    shutil.copytree(task.ingestion_program, stage.app / "program")
+    shutil.copytree(task.input_data, stage.app / "input_data", dirs_exist_ok=True)
     shutil.move(work / "submission", stage.app / "ingested_program")
-    np.save(stage.app / "input_data" / "images.npy", test_set.images)
     try:
         return stage, run_program(stage, "predictions.csv", machine, stage.app / "program"), []
     except SubmissionFailed as error:
@@ -132,12 +155,11 @@ def _prediction_run(test_set: CellSet, work: Path, machine: Machine) -> tuple[St
     return stage, end, [remark]
 
 
-def _check_run(
-    prediction: Stage, test_set: CellSet, work: Path, machine: Machine
-) -> tuple[dict[str, float], list[str]]:
+def _check_run(prediction: Stage, work: Path, machine: Machine) -> tuple[dict[str, float], list[str]]:
     """The run that no competition makes: its figures and remarks; a failure if golden outputs differ."""
+    images = np.load(prediction.app / "input_data" / "images.npy", mmap_mode="r")
     try:
-        rehearsal = rehearse(prediction.app / "ingested_program", test_set.images, work, machine)
+        rehearsal = rehearse(prediction.app / "ingested_program", images, work, machine)
     except SubmissionFailed as error:
         return {}, [f"the checks did not end: {error}"]
     if rehearsal.golden_problem():
@@ -150,26 +172,25 @@ def _check_run(
     return figures, [*rehearsal.remarks, *rehearsal.time_remarks(machine.seconds)]
 
 
-def _scoring_run(prediction: Stage, test_set: CellSet, work: Path, machine: Machine) -> tuple[Stage, Finished]:
+def _scoring_run(prediction: Stage, task: Task, work: Path, machine: Machine) -> tuple[Stage, Finished]:
     """The second container: from ``predictions.csv`` and the truth to ``scores.json``."""
-    stage = lay_out("scoring", "scoring", work, TRAVELLING)
-    shutil.copytree(prediction.app / "input_data", stage.app / "input_data", dirs_exist_ok=True)
+    stage = lay_out("scoring", work)
+    shutil.copytree(task.scoring_program, stage.app / "program")
+    shutil.copytree(task.input_data, stage.app / "input_data", dirs_exist_ok=True)
     shutil.copytree(prediction.app / "output", stage.app / "input" / "res")
-    (stage.app / "input" / "ref").mkdir()
-    np.save(stage.app / "input" / "ref" / "labels.npy", test_set.labels)
+    shutil.copytree(task.reference_data, stage.app / "input" / "ref")
     return stage, run_program(stage, "scores.json", machine, stage.app / "program")
 
 
-def _read_scores(stage: Stage, end: Finished) -> dict[str, float]:
+def _read_scores(stage: Stage, end: Finished, columns: tuple[str, ...]) -> dict[str, float]:
     """The scores of a finished scoring run, if the leaderboard can hold them."""
     scores = read_json(stage.app / "output" / "scores.json")
-    if set(scores) != set(COMPETITION.leaderboard):
-        expected = ", ".join(COMPETITION.leaderboard)
-        raise failure(stage, end, f"expected the leaderboard's columns {expected}, got {', '.join(scores)}.")
+    if set(scores) != set(columns):
+        raise failure(stage, end, f"expected the leaderboard's columns {', '.join(columns)}, got {', '.join(scores)}.")
     for name, value in scores.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) >= 1e10:
             raise failure(stage, end, f"expected a number below 1e10 for {name}, got {value}.")
-    return {name: scores[name] for name in COMPETITION.leaderboard}
+    return {name: scores[name] for name in columns}
 
 
 def _as_record(end: Finished) -> dict[str, float]:

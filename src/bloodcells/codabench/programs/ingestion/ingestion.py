@@ -4,8 +4,9 @@
 
 INPUT_DATA holds ``images.npy``, (N, S, S, 3) uint8. OUTPUT gets ``predictions.csv`` (a header line ``label``,
 then one integer per line) and ``metadata.json`` (seconds of ``predict``, seconds to load, peak memory in
-bytes, versions).
-A failure ends with one line on standard error, ``FAILED <step>: <reason>``, and exit code 1. Python 3.9 or later.
+bytes, versions); and ``probabilities.npy``, (N, C) float32, where ``predict`` goes through a method
+``predict_probabilities(X)`` of the same Model, as the kit's own does: they are caught there, at no cost.
+A failure ends with one line on standard error, ``FAILED <step>: <reason>``, and exit code 1. Python 3.10 or later.
 """
 
 import json
@@ -14,7 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def main() -> None:
         model_class = import_model(submission)
     with step("creating Model()"):
         model = model_class()
+    caught = catch_probabilities(model)
     loaded = time.monotonic()
     with step("predict"):
         labels = checked_labels(model.predict(images), len(images), classes)
@@ -43,6 +45,8 @@ def main() -> None:
 
     lines = ["label", *(str(label) for label in labels.tolist())]
     (output / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    if caught:
+        write_probabilities(output / "probabilities.npy", caught, labels, classes)
     metadata = {
         "duration": finished - loaded,
         "load_seconds": loaded - started,
@@ -74,6 +78,10 @@ def advice(error: BaseException) -> str:
         return ". Only the zip's own files and the worker's packages are there: put the code beside model.py."
     if isinstance(error, FileNotFoundError):
         return ". Put the file into the zip and open it from the folder of __file__."
+    if isinstance(error, TypeError) and "__init__() missing" in str(error):
+        return ". Give it a default: Model() is created without arguments."
+    if isinstance(error, AttributeError) and "Can't get attribute" in str(error):
+        return ". A pickle holds no code: put the class into a file of the zip, import it, and pickle again."
     if isinstance(error, MemoryError):
         return ". Work in batches and do not stack test-time augmentation views."
     return ""
@@ -121,6 +129,38 @@ def checked_labels(predicted: Any, n: int, classes: int) -> np.ndarray:
             f"at index {wrong.argmax()}. Count classes from 0."
         )
     return predicted
+
+
+def catch_probabilities(model: Any) -> list[Any]:
+    """A list to which the model's own ``predict_probabilities``, if it has one, will append what it returns."""
+    caught: list[Any] = []
+    method = getattr(model, "predict_probabilities", None)
+    if not callable(method):
+        return caught
+
+    def catching(*arguments: Any, **options: Any) -> Any:
+        probabilities = method(*arguments, **options)
+        caught.append(probabilities)
+        return probabilities
+
+    with suppress(AttributeError):  # a class with __slots__ takes no new attribute
+        model.predict_probabilities = catching
+    return caught
+
+
+def write_probabilities(path: Path, caught: list[Any], labels: np.ndarray, classes: int) -> None:
+    """Write what was caught, if it is what the labels were taken from: one distribution an image, in their order."""
+    try:
+        probabilities = np.concatenate([np.asarray(part, np.float32).reshape(-1, classes) for part in caught])
+        sums = np.abs(probabilities.sum(axis=1) - 1)
+        fits = len(probabilities) == len(labels) and bool((probabilities.argmax(axis=1) == labels).all())
+        fits = fits and bool((probabilities >= 0).all() and (sums < 1e-2).all())
+    except (ValueError, TypeError):
+        fits = False
+    if fits:
+        np.save(path, probabilities)
+    else:
+        print("predict_probabilities: not the distributions that the labels are the maxima of; left out")
 
 
 def peak_memory() -> int:

@@ -2,10 +2,11 @@
 
     python3 scoring.py INPUT OUTPUT
 
-INPUT holds ``res/`` (what the ingestion program wrote) and ``ref/labels.npy``, (N,) integers. OUTPUT gets
-``scores.json``, whose keys are exactly the leaderboard's columns, and ``detailed_results.html``. Beside this file
-lie ``competition.json`` and two modules of the kit, ``evaluation.py`` and ``page.py``. A failure ends with one
-line on standard error, ``FAILED comparing: <reason>``, and exit code 1.
+INPUT holds ``res/`` (what the ingestion program wrote) and ``ref/`` with ``labels.npy``, (N,) integers, and perhaps
+``corruptions.npy``, (N,) strings. OUTPUT gets ``scores.json``, whose keys are exactly the leaderboard's columns, and
+``detailed_results.html``. Beside this file lie ``competition.json`` and three modules of the kit, ``evaluation.py``,
+``page.py`` and ``diagram.py``. A failure ends with one line on standard error, ``FAILED comparing: <reason>``, and
+exit code 1.
 """
 
 import json
@@ -13,9 +14,11 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
+import diagram
+import evaluation
 import numpy as np
+import page
 
 # Leaderboard values are stored with twenty digits, ten of them after the point.
 SCORE_LIMIT = 1e10
@@ -38,7 +41,17 @@ def main() -> None:
     except Refusal as error:
         sys.exit(f"FAILED comparing: {error}")
     (output / "scores.json").write_text(json.dumps(scores, allow_nan=False), "utf-8")
-    write_page(output / "detailed_results.html", competition, scores, truth, predicted, metadata)
+    bins = confidence_bins(inputs / "res" / "probabilities.npy", truth)
+    html = page.result_page(
+        competition,
+        scores,
+        evaluation.confusion(truth, predicted, classes).tolist(),
+        metadata,
+        bins,
+        diagram.reliability_diagram(bins),
+        by_corruption(inputs / "ref" / "corruptions.npy", truth, predicted),
+    )
+    (output / "detailed_results.html").write_text(html, "utf-8")
     print(json.dumps(scores))
 
 
@@ -83,8 +96,6 @@ def number(text: str, index: int, expected: str) -> float:
 
 def all_scores(truth: np.ndarray, predicted: np.ndarray, classes: int, metadata: dict[str, float]) -> dict[str, float]:
     """The metrics, and the seconds that ``predict`` took."""
-    import evaluation  # takes seconds; refusals above come without it
-
     return {**evaluation.label_metrics(truth, predicted, classes), "duration": metadata["duration"]}
 
 
@@ -98,23 +109,19 @@ def checked_scores(scores: dict[str, float], columns: list[str]) -> dict[str, fl
     return scores
 
 
-def write_page(
-    path: Path,
-    competition: dict[str, Any],
-    scores: dict[str, float],
-    truth: np.ndarray,
-    predicted: np.ndarray,
-    metadata: dict[str, float],
-) -> None:
-    """Write the page that Codabench shows to the participant."""
-    import evaluation
-    import page
+def confidence_bins(path: Path, truth: np.ndarray) -> list[tuple[int, float, float]]:
+    """The bins of the reliability diagram; none where the ingestion program has written no probabilities."""
+    if not path.is_file():
+        return []
+    bins = evaluation.reliability(truth, np.load(path))
+    return [(bin_.images, bin_.confidence, bin_.accuracy) for bin_ in bins]
 
-    matrix = evaluation.confusion(truth, predicted, len(competition["classes"]))
-    html = page.result_page(
-        competition["title"], competition["classes"], competition["metric"], scores, matrix.tolist(), metadata
-    )
-    path.write_text(html, "utf-8")
+
+def by_corruption(path: Path, truth: np.ndarray, predicted: np.ndarray) -> dict[str, tuple[int, float]]:
+    """Images and accuracy by corruption, the worst first; nothing where the test set names none."""
+    if not path.is_file():
+        return {}
+    return evaluation.accuracy_by_corruption(truth, predicted, np.load(path).tolist())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""One zip in two environments: what is scored here must be scored on the competition's machine as well."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bloodcells.cells import CellSet
+from bloodcells.codabench.golden import GOLDEN_TOLERANCE
+from bloodcells.codabench.worker import score
+from bloodcells.competition import COMPETITION
+from bloodcells.errors import KitError
+from bloodcells.files import read_json, write_json
+
+_OUTPUT = Path("prediction") / "app" / "output"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two environments agree on one submission.
+
+    Attributes:
+        versions: of Python and the packages that the submission loaded there, by name.
+        images: how many were labelled.
+        different_labels: how many of them otherwise.
+        largest_difference: of a probability, 0..1; None where the submission shows none.
+    """
+
+    versions: dict[str, str]
+    images: int
+    different_labels: int
+    largest_difference: float | None
+
+    def __str__(self) -> str:
+        """In one line."""
+        there = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        labels = f"{self.images - self.different_labels:,} of {self.images:,} labels equal"
+        if self.largest_difference is None:
+            return f"{there}: {labels}, no probabilities to compare"
+        return f"{there}: {labels}, probabilities within {self.largest_difference:.1g}"
+
+
+def agree(zip_path: Path, test_set: CellSet | Path, work: Path, python: str) -> Agreement:
+    """Score a zip with another interpreter and compare with the run that `worker.score` has left in ``work``.
+
+    ``work`` gets the folder ``worker`` with that second run, and ``agreement.json``.
+
+    Args:
+        zip_path: the submission.
+        test_set: what ``work`` was scored on.
+        work: of the first run.
+        python: an interpreter with the versions of the machine that scores.
+
+    Raises:
+        KitError: the interpreter cannot be run or has other versions, a label differs, or a probability by more
+            than ``GOLDEN_TOLERANCE``; what ``worker.score`` raises.
+    """
+    if not Path(python).is_file():
+        raise KitError(f"no interpreter at {python}. Build the environment with 'make test-worker'.")
+    # Absolute, since the worker starts it from other folders; not resolved, since a link is what makes it the
+    # interpreter of its environment.
+    python = str(Path(python).absolute())
+    there = work / "worker"
+    score(zip_path, test_set, there, checks=False, python=python)
+    result = _compare(work, there)
+    write_json(work / "agreement.json", asdict(result))
+    for name, version in result.versions.items():
+        expected = COMPETITION.worker_versions.get(name, version)
+        if version != expected:
+            raise KitError(
+                f"{python} is not the competition's environment: expected {name} {expected}, got {version}. "
+                "Build it with 'make test-worker'."
+            )
+    if result.different_labels or (result.largest_difference or 0) > GOLDEN_TOLERANCE:
+        raise KitError(
+            "the zip answers otherwise in the competition's environment: expected equal labels and probabilities "
+            f"within {GOLDEN_TOLERANCE}, got {result}. Do not upload it."
+        )
+    return result
+
+
+def _compare(here: Path, there: Path) -> Agreement:
+    labels = [_column(work / _OUTPUT / "predictions.csv") for work in (here, there)]
+    paths = [work / _OUTPUT / "probabilities.npy" for work in (here, there)]
+    difference = None
+    if all(path.is_file() for path in paths):
+        difference = float(np.abs(np.subtract(*(np.load(path) for path in paths))).max())
+    return Agreement(
+        versions=read_json(there / "run.json")["versions"],
+        images=len(labels[0]),
+        different_labels=int((labels[0] != labels[1]).sum()),
+        largest_difference=difference,
+    )
+
+
+def _column(path: Path) -> np.ndarray:
+    return np.array(path.read_text("utf-8").split()[1:], np.int64)

@@ -1,0 +1,195 @@
+"""A competition bundle: all that a teacher uploads to Codabench to run this competition with their own hidden set."""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+from PIL import Image
+from repro_zipfile import ReproducibleZipFile
+
+from bloodcells.cells import CellSet
+from bloodcells.codabench.archive import check_archive
+from bloodcells.codabench.golden import golden_images
+from bloodcells.codabench.task import PARTS, write_task
+from bloodcells.codabench.worker import score
+from bloodcells.competition import COMPETITION
+from bloodcells.errors import KitError
+from bloodcells.files import replacing, sha256_of
+
+FILES = Path(__file__).with_name("bundle_files")
+"""Pages and starting kit, with ``$name`` where a fact of the competition belongs."""
+PAGES = {"Overview": "overview.md", "Data": "data.md", "Submission": "submission.md", "Evaluation": "evaluation.md"}
+"""The pages by their titles, in the order of the site; terms.md is shown apart."""
+OPENS = "2024-01-01 00:00:00"
+"""When the phase begins: a fixed day in the past, so that it is open at once and two bundles are equal."""
+DOCKER_IMAGE = f"tensorflow/tensorflow:{COMPETITION.worker_versions['tensorflow']}"
+"""The public image with the worker's versions: Python 3.11, TensorFlow with its Keras and NumPy."""
+
+
+@dataclass(frozen=True)
+class BundleSummary:
+    """A written bundle.
+
+    Attributes:
+        path: the zip.
+        bytes: its size.
+        sha256: of the file; equal for equal cells and an equal solution.
+        members: the names in it.
+        scores: of the sample solution, run by the local worker in this very bundle.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    members: tuple[str, ...]
+    scores: dict[str, float]
+
+
+def write_bundle(cells: CellSet, solution: Path, out: Path, licence: Path, force: bool = False) -> BundleSummary:
+    """Write a competition bundle with ``cells`` as its hidden set.
+
+    It is put in its place only after the local worker has unpacked it, checked its definition against Codabench's
+    schema, and scored the solution with the programs and the data that are in it.
+
+    Args:
+        cells: the hidden set.
+        solution: a submission zip; organisers see it, participants do not.
+        out: the zip to write.
+        licence: the licence of the programs, which goes along.
+        force: replace ``out`` if it exists.
+
+    Raises:
+        KitError: ``out`` exists, or the solution is not fit or does not score.
+    """
+    if out.exists() and not force:
+        raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
+    check_archive(solution)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _collect(cells, solution, licence, folder)
+        built = folder / out.name
+        members = _write_zip(folder / "bundle", built)
+        scores = score(solution, built, folder / "work")
+        with replacing(out) as beside:
+            shutil.copyfile(built, beside)
+    return BundleSummary(out, out.stat().st_size, sha256_of(out), members, scores)
+
+
+def _collect(cells: CellSet, solution: Path, licence: Path, folder: Path) -> None:
+    """Lay out the files of the bundle in ``folder/bundle``; programs, data and kit as zips, as Codabench keeps them.
+
+    Its own zipping of folders would put them beside those of other bundles that are unpacked at the same time.
+    """
+    bundle, facts = folder / "bundle", _facts(cells)
+    _fill(FILES / "pages", bundle / "pages", facts)
+    _fill(FILES / "starting_kit", folder / "starting_kit", facts)
+    task = write_task(cells, folder / "task")
+    for part in PARTS:
+        _write_zip(task.folder / part, bundle / f"{part}.zip")
+    _write_zip(folder / "starting_kit", bundle / "starting_kit.zip")
+    shutil.copyfile(solution, bundle / "solution.zip")
+    shutil.copyfile(licence, bundle / "LICENSE")
+    _draw_logo(bundle / "logo.png")
+    text = yaml.safe_dump(definition(), sort_keys=False, width=120, allow_unicode=True)
+    (bundle / "competition.yaml").write_text(text, "utf-8", newline="\n")
+
+
+def definition() -> dict[str, Any]:
+    """``competition.yaml``: one phase that is open at once and has no end, one task, one leaderboard."""
+    return {
+        "version": 2,
+        "title": COMPETITION.title,
+        "description": f"Images of single cells in {len(COMPETITION.classes)} classes. Upload code and weights.",
+        "image": "logo.png",
+        "terms": "pages/terms.md",
+        "docker_image": DOCKER_IMAGE,
+        "registration_auto_approve": False,
+        "make_programs_available": True,
+        "make_input_data_available": False,
+        "enable_detailed_results": True,
+        "pages": [{"title": title, "file": f"pages/{file}"} for title, file in PAGES.items()],
+        "tasks": [{"index": 0, "name": "Label the cells", **{part: f"{part}.zip" for part in PARTS}}],
+        "solutions": [{"index": 0, "tasks": [0], "path": "solution.zip"}],
+        "phases": [
+            {
+                "index": 0,
+                "name": "Hidden set",
+                "start": OPENS,
+                "tasks": [0],
+                "execution_time_limit": int(COMPETITION.time_limit),
+                "max_submissions_per_day": 5,
+                "starting_kit": "starting_kit.zip",
+            }
+        ],
+        "leaderboards": [
+            {"title": "Results", "key": "main", "submission_rule": "Force_Best", "columns": _leaderboard_columns()}
+        ],
+    }
+
+
+def _leaderboard_columns() -> list[dict[str, Any]]:
+    """The columns; the metric that ranks comes first, because Codabench sorts by the first."""
+    keys = [COMPETITION.metric, *(key for key in COMPETITION.leaderboard if key != COMPETITION.metric)]
+    return [
+        {
+            "title": key.replace("_", " ").capitalize(),
+            "key": key,
+            "index": index,
+            "sorting": "asc" if key == "duration" else "desc",
+            "precision": 1 if key == "duration" else 4,
+        }
+        for index, key in enumerate(keys)
+    ]
+
+
+def _facts(cells: CellSet) -> dict[str, str]:
+    """What the pages say of the competition, by the names that stand in them."""
+    versions = ", ".join(f"{name} {version}" for name, version in COMPETITION.worker_versions.items())
+    columns = [f"* `{column['key']}`" for column in _leaderboard_columns()]
+    return {
+        "title": COMPETITION.title,
+        "size": str(COMPETITION.image_size),
+        "class_count": str(len(COMPETITION.classes)),
+        "last_label": str(len(COMPETITION.classes) - 1),
+        "classes": "\n".join(f"* {label}: {name}" for label, name in enumerate(COMPETITION.classes)),
+        "images": f"{len(cells):,}",
+        "metric_words": COMPETITION.metric.replace("_", " "),
+        "columns": "\n".join(columns),
+        "versions": versions,
+        "time_limit": f"{COMPETITION.time_limit:.0f}",
+        "memory_limit": f"{COMPETITION.memory_limit / 1e9:.0f}",
+        "size_limit": f"{COMPETITION.size_limit:,}",
+    }
+
+
+def _fill(source: Path, folder: Path, facts: Mapping[str, str]) -> None:
+    """Copy the files of ``source``, with the facts put into the texts."""
+    folder.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        if path.suffix == ".md":
+            (folder / path.name).write_text(Template(path.read_text("utf-8")).substitute(facts), "utf-8", newline="\n")
+        elif path.suffix == ".py":
+            shutil.copyfile(path, folder / path.name)
+
+
+def _draw_logo(path: Path) -> None:
+    """The sixteen golden images as one picture, four by four."""
+    size = COMPETITION.image_size
+    rows = golden_images(size).reshape(4, 4, size, size, 3).transpose(0, 2, 1, 3, 4)
+    Image.fromarray(rows.reshape(4 * size, 4 * size, 3)).save(path)
+
+
+def _write_zip(folder: Path, path: Path) -> tuple[str, ...]:
+    """Zip the files of a folder, flat names first to last, to the same bytes every time; return the names."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    names = [file.relative_to(folder).as_posix() for file in files]
+    with ReproducibleZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, file in zip(names, files, strict=True):
+            archive.write(file, name)
+    return tuple(names)

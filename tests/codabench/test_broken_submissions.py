@@ -1,0 +1,348 @@
+"""Submissions that get no score: each fails with a line of its own that says what to do.
+
+They are what participants ask about most: the zip of a folder, a file that the machine does not have, a model saved by
+a newer Keras, one-hot labels, and more. Every one is a real zip that goes through the whole worker.
+"""
+
+import json
+import stat
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from bloodcells.cells import CellSet
+from bloodcells.codabench.worker import SubmissionFailed, score
+
+PackZip = Callable[..., Path]
+
+GOOD = """
+import numpy as np
+
+class Model:
+    def predict(self, X):
+        return np.zeros(len(X), int)
+"""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A submission and how it fails.
+
+    Attributes:
+        line: how the line begins that the user reads.
+        model: the code of model.py; none at the root of the zip where None.
+        members: other files of the zip, or functions that make them.
+        change: what is done to the finished zip.
+        stage: where it fails.
+        options: limits of the worker.
+    """
+
+    line: str
+    model: str | None = GOOD
+    members: dict[str, Any] = field(default_factory=dict)
+    change: Callable[[Path], Any] | None = None
+    stage: str = "zip"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+# --- the zip ---------------------------------------------------------------------------------------------------------
+
+
+def add_a_second_model(path: Path) -> None:
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr("model.py", GOOD)
+
+
+def add_a_link(path: Path) -> None:
+    link = zipfile.ZipInfo("weights.h5")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/home/me/weights.h5")
+
+
+def encrypt(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(b"notes.txt") + 12] ^= 0xFF
+    path.write_bytes(content)
+
+
+ZIPS = {
+    "a folder instead of files": Broken(
+        "submission.zip: model.py must be at the root of the zip, got homework/model.py. Zip the files, not the folder",
+        None,
+        {"homework/model.py": GOOD, "homework/weights.npy": b""},
+    ),
+    "no model.py": Broken("submission.zip holds no model.py: got my_model.py. Put it at", None, {"my_model.py": GOOD}),
+    "what macOS adds": Broken(
+        "submission.zip holds what does not belong in a submission: __MACOSX/._model.py. Remove it",
+        members={"__MACOSX/._model.py": b"x"},
+    ),
+    "what Jupyter adds": Broken(
+        "submission.zip holds what does not belong in a submission: .ipynb_checkpoints/model-checkpoint.py. Remove",
+        members={".ipynb_checkpoints/model-checkpoint.py": GOOD},
+    ),
+    "the notebook itself": Broken(
+        "submission.zip holds what does not belong in a submission: homework.ipynb. Remove it: expected code, settings",
+        members={"homework.ipynb": "{}"},
+    ),
+    "weights in a subfolder": Broken(
+        "submission.zip holds a folder: expected a flat zip, got weights/net.npy. Move its files up.",
+        members={"weights/net.npy": b"x"},
+    ),
+    "two files of one name": Broken(
+        "submission.zip holds model.py more than once: expected unique names.", change=add_a_second_model
+    ),
+    "a name that leaves the folder": Broken(
+        "submission.zip holds '../model.py': expected a plain file name.", members={"../model.py": GOOD}
+    ),
+    "a link": Broken("submission.zip: weights.h5 is a symbolic link; expected a file. Zip the file", change=add_a_link),
+    "a password": Broken("submission.zip: model.py is encrypted; expected no password.", change=encrypt),
+    "half an upload": Broken(
+        "submission.zip is not a complete zip (truncated?), size ",
+        change=lambda path: path.write_bytes(path.read_bytes()[:-30]),
+    ),
+    "nothing": Broken("submission.zip is empty (0 bytes). Build", change=lambda path: path.write_bytes(b"")),
+    "another archive": Broken(
+        "submission.zip is a RAR archive: expected a zip. Zip the files, do not rename another archive.",
+        change=lambda path: path.write_bytes(b"Rar!\x1a\x07\x01\x00" + bytes(50)),
+    ),
+    "a flipped bit": Broken(
+        "submission.zip: notes.txt is damaged (", members={"notes.txt": "all is well " * 99}, change=damage
+    ),
+    "a bomb": Broken("submission.zip would unpack to 60,000,", members={"weights.h5": bytes(60_000_000)}),
+}
+
+# --- model files -----------------------------------------------------------------------------------------------------
+
+
+def hdf5(values: np.ndarray) -> bytes:
+    with h5py.File("weights.h5", "w", driver="core", backing_store=False) as file:
+        file["layers/dense/vars/0"] = values
+        file.flush()
+        return file.id.get_file_image()
+
+
+def keras_file(version: str = "3.4.1", layer: dict[str, str] | None = None) -> bytes:
+    """A ``.keras`` file, as far as it is looked at before anything is loaded."""
+    path = Path("model.keras")
+    config = {"class_name": "Sequential", "module": "keras", "registered_name": None, "layers": [layer or {}]}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": version}))
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", hdf5(np.ones(3)))
+    return path.read_bytes()
+
+
+def layer(name: str, module: str) -> dict[str, str]:
+    return {"class_name": name, "module": module, "registered_name": name}
+
+
+MODEL_FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "saved by a newer Keras": (
+        "model.keras",
+        lambda: keras_file("3.15.1"),
+        "model.keras was saved by Keras 3.15.1, but the worker has 3.4.1, which cannot load it. Send the code",
+    ),
+    "half a .keras file": (
+        "model.keras",
+        lambda: keras_file()[:200],
+        "model.keras is truncated or not a Keras file, size 200. Copy it again.",
+    ),
+    "a Lambda layer": (
+        "model.keras",
+        lambda: keras_file(layer=layer("Lambda", "keras.layers")),
+        "model.keras holds a Lambda layer, which Keras refuses to load in safe mode. Replace it",
+    ),
+    "a custom layer without its code": (
+        "model.keras",
+        lambda: keras_file(layer=layer("Blur", "__main__")),
+        "model.keras holds the custom layer Blur: expected its code in the zip, got none. Put the class",
+    ),
+    "NaN in the weights": (
+        "net.weights.h5",
+        lambda: hdf5(np.array([1, np.nan])),
+        "net.weights.h5 holds 1 NaN or infinite weights in layers/dense/vars/0: expected finite numbers. Train again",
+    ),
+    "half of the weights": (
+        "net.weights.h5",
+        lambda: hdf5(np.ones(1000))[:3000],
+        "net.weights.h5 is truncated or not an HDF5 file, size 3,000. Write or copy it again.",
+    ),
+    "a pointer of Git LFS": (
+        "net.weights.h5",
+        lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 44500000\n",
+        "net.weights.h5 is a Git LFS pointer of 70 bytes: expected weights. Pull them first.",
+    ),
+}
+
+# --- the code --------------------------------------------------------------------------------------------------------
+
+CREATES = "class Model:\n    def __init__(self):\n        {}\n    def predict(self, X): ..."
+RETURNS = "import numpy as np\nclass Model:\n    def predict(self, X):\n        return {}"
+NOT_THERE = "Only the zip's own files and the worker's packages are there: put the code beside model.py."
+OWN_FOLDER = "Put the file into the zip and open it from the folder of __file__."
+
+PICKLE = b"c__main__\nNet\n."
+"""What pickle makes of an object of a class Net that a notebook defines: its name."""
+
+CODE = {
+    "imports the repository": (
+        "from src.bloodcells import network",
+        f"importing model.py: ModuleNotFoundError: No module named 'src'. {NOT_THERE}",
+    ),
+    "imports the kit": (
+        "import bloodcells",
+        f"importing model.py: ModuleNotFoundError: import of bloodcells halted; None in sys.modules. {NOT_THERE}",
+    ),
+    "imports a package that is not there": (
+        "import segmentation_models",
+        f"importing model.py: ModuleNotFoundError: No module named 'segmentation_models'. {NOT_THERE}",
+    ),
+    "a syntax error": ("class Model", "importing model.py: SyntaxError: expected ':' (model.py, line 1)"),
+    "saved as UTF-16": ("c\x00l\x00a\x00s\x00s\x00", "importing model.py: SyntaxError: source code"),
+    "a notebook called model.py": ('{"outputs": null}', "importing model.py: NameError: name 'null' is not defined"),
+    "no class": ("class Net: ...", "importing model.py: expected a class Model in model.py, got none. Name it Model."),
+    "no predict": (
+        "class Model: ...",
+        "importing model.py: expected a method predict(self, X) in Model, got none. Add it.",
+    ),
+    "asks the network": (
+        "import urllib.request; urllib.request.urlopen('http://example.org/weights.h5')",
+        "importing model.py: URLError: <urlopen error there is no network here: example.org was asked for>",
+    ),
+    "asks the user": ("input('which model? ')", "importing model.py: EOFError: EOF when reading a line"),
+    "leaves at import": (
+        "import sys; sys.exit(0)",
+        "importing model.py: expected it to return, but it called sys.exit(0). Remove that call.",
+    ),
+    "leaves at once": (
+        "import os; os._exit(0)",
+        "expected predictions.csv, got exit code 0 and no such file. See the end of its output.",
+    ),
+    "crashes": (
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "expected predictions.csv, got signal 11 and no such file. See the end of its output.",
+    ),
+    "needs an argument": (
+        "class Model:\n    def __init__(self, path): ...\n    def predict(self, X): ...",
+        "creating Model(): TypeError: Model.__init__() missing 1 required positional argument: 'path'. Give it a",
+    ),
+    "weights not in the zip": (
+        CREATES.format("import pathlib; (pathlib.Path(__file__).parent / 'w.bin').read_bytes()"),
+        "creating Model(): FileNotFoundError: [Errno 2] No such file or directory: '/",
+    ),
+    "weights in a home folder": (
+        CREATES.format("open('/home/me/w.bin')"),
+        f"creating Model(): FileNotFoundError: [Errno 2] No such file or directory: '/home/me/w.bin'. {OWN_FOLDER}",
+    ),
+    "weights by a Windows path": (
+        CREATES.format("open('weights' + chr(92) + 'w.bin')"),
+        "creating Model(): FileNotFoundError: [Errno 2] No such file or directory: 'weights\\\\w.bin'.",
+    ),
+    "a pickle without its class": (
+        CREATES.format(f"import pickle; pickle.loads({PICKLE!r})"),
+        "creating Model(): AttributeError: Can't get attribute 'Net' on <module '__main__'",
+    ),
+    "predict without X": (
+        "class Model:\n    def predict(self): ...",
+        "predict: TypeError: Model.predict() takes 1 positional argument but 2 were given",
+    ),
+    "an error in predict": (RETURNS.format("1 / 0"), "predict: ZeroDivisionError: division by zero"),
+    "a file called metadata": (
+        "import sys, pathlib, numpy as np\nclass Model:\n    def predict(self, X):\n"
+        "        pathlib.Path(sys.argv[2], 'metadata').touch()\n        return np.zeros(len(X), int)",
+        "expected no file called metadata in the output, got one: Codabench writes its own. Rename it.",
+    ),
+}
+
+# --- what predict returns --------------------------------------------------------------------------------------------
+
+EXPECTED = "predict: expected an integer array of shape (16,) with labels 0..7, got"
+RETURNED = {
+    "one-hot": (
+        "np.eye(8)[np.zeros(16, int)]",
+        "float64 of shape (16, 8): one-hot or probabilities. Return their argmax(axis=1).",
+    ),
+    "a column": ("np.zeros((16, 1), int)", "int64 of shape (16, 1). Return labels[:, 0]."),
+    "floats": ("np.zeros(16)", "float64 of shape (16,). Return labels.astype(int)."),
+    "names": ("np.full(16, 'basophil')", "<U8 of shape (16,). Return labels.astype(int)."),
+    "a list": ("[0] * 16", "list. Return a NumPy array."),
+    "nothing": ("None", "NoneType. Return a NumPy array."),
+    "one too few": ("np.zeros(15, int)", "int64 of shape (15,). Return one label per image."),
+    "-1": ("np.array([0] * 14 + [-1, 0])", "1 labels outside, the first, -1, at index 14. Count classes from 0."),
+    "counted from 1": ("np.array([1, 8] * 8)", "8 labels outside, the first, 8, at index 1. Count classes from 0."),
+}
+
+# --- limits, and outputs that are not those of the training ----------------------------------------------------------
+
+LIMITS = {
+    "a hang": Broken(
+        "prediction run: killed after 1.5 s (limit). Make predict faster",
+        "import time; print('still here', flush=True); time.sleep(60)",
+        stage="prediction",
+        options={"time_limit": 1.5},
+    ),
+    "too much memory": Broken(
+        "prediction run: killed at 0.",
+        "import time; block = bytearray(400_000_000); time.sleep(20)",
+        stage="prediction",
+        options={"memory_limit": 300_000_000},
+    ),
+    "other outputs than at packing": Broken(
+        "check run: golden outputs differ: expected the probabilities stored at packing within 0.001, got",
+        GOOD + "    def predict_probabilities(self, X):\n        return np.full((len(X), 8), 1 / 8)\n",
+        {"submission.json": json.dumps({"golden": np.eye(8)[[0] * 16].tolist()})},
+        stage="check",
+        options={"checks": True},
+    ),
+}
+
+BROKEN: dict[str, Broken] = {
+    **ZIPS,
+    **{name: Broken(line, GOOD, {file: content}) for name, (file, content, line) in MODEL_FILES.items()},
+    **{name: Broken(f"prediction run: {line}", code, stage="prediction") for name, (code, line) in CODE.items()},
+    **{
+        f"returns {name}": Broken(f"prediction run: {EXPECTED} {got}", RETURNS.format(value), stage="prediction")
+        for name, (value, got) in RETURNED.items()
+    },
+    **LIMITS,
+}
+
+
+def test_there_are_more_than_thirty_and_no_two_lines_are_equal() -> None:
+    assert len(BROKEN) > 30
+    assert len({broken.line for broken in BROKEN.values()}) == len(BROKEN)
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+def test_it_fails_with_its_own_line(
+    broken: Broken, pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    members = {name: content() if callable(content) else content for name, content in broken.members.items()}
+    path = pack_zip(broken.model, **members)
+    if broken.change:
+        broken.change(path)
+    work = tmp_path / "work"
+    with pytest.raises(SubmissionFailed) as caught:
+        score(path, brightness_cells, work, **{"checks": False, **broken.options})
+    line = str(caught.value)
+    assert line.startswith(broken.line) and "\n" not in line
+    assert caught.value.stage == broken.stage
+    assert escape(line) in (work / "detailed_results.html").read_text()
+    assert not (work / "scores.json").exists() and not (work / "run.json").exists()

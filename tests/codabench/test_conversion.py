@@ -1,0 +1,40 @@
+import keras
+import pytest
+
+from bloodcells.codabench.conversion import to_flatbuffer
+from bloodcells.errors import KitError
+
+
+def build() -> keras.Model:
+    pixels = keras.Input((6, 6, 3))
+    x = keras.layers.BatchNormalization(name="norm")(keras.layers.Conv2D(4, 3, name="conv")(pixels))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.Rescaling(1 / 255, name="scale")(x))
+    return keras.Model(pixels, keras.layers.Dense(8, activation="softmax", name="head")(x), name="net")
+
+
+def test_equal_networks_give_equal_bytes() -> None:
+    first = build()
+    again = build()
+    again.set_weights(first.get_weights())
+    content = to_flatbuffer(first)
+    assert content[4:8] == b"TFL3"
+    assert to_flatbuffer(first) == content
+    assert to_flatbuffer(again) == content
+    assert to_flatbuffer(build()) != content
+
+
+def test_another_backend_of_keras_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(KitError, match=r"expected Keras on TensorFlow, got jax. Set KERAS_BACKEND=tensorflow, or"):
+        to_flatbuffer(build())
+
+
+def test_what_the_converter_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    def convert(_: object) -> bytes:
+        raise RuntimeError("op not\nsupported")
+
+    monkeypatch.setattr(tf.lite.TFLiteConverter, "convert", convert)
+    with pytest.raises(KitError, match=r"^TensorFlow cannot convert the network: op not supported. Package with --"):
+        to_flatbuffer(build())
