@@ -11,7 +11,10 @@ from bloodcells import cli, walk
 from bloodcells.cells import save_cells
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
-VERBS = ("run", "clean", "train", "evaluate", "predict", "package", "score", "bundle", "fetch", "corrupt", "report")
+VERBS = (
+    "run", "clean", "train", "evaluate", "predict", "package", "publish", "score", "bundle", "fetch", "corrupt",
+    "ablate", "report",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -160,9 +163,35 @@ def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
 
 def test_init_is_taken_from_the_data_unless_it_is_said(capsys):
     parse = cli._parser().parse_args
-    assert cli._training_config(parse(["train"])).init == "scratch"
+    assert cli._training_config(parse(["train"])).init == "kit"
     assert cli._training_config(parse(["train", "--init", "a.h5"])).init == "a.h5"
-    assert "init: scratch" in capsys.readouterr().out
+    assert "init: kit" in capsys.readouterr().out
+
+
+def test_the_weights_that_come_with_the_kit_are_packed_without_a_run(tmp_path, monkeypatch, capsys):
+    from bloodcells.codabench import packager
+    from bloodcells.pretrained import KIT
+
+    def package(run, out, *_):
+        assert run == KIT
+        return packager.PackageSummary(out, 1, "ab" * 32, ("model.py",), 60.0, 0.5)
+
+    monkeypatch.setattr(packager, "package", package)
+    assert cli.main(["package", "--weights", "kit", "--out", str(tmp_path / "kit.zip")]) == 0
+    assert "less than 0.50 apart" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        cli.main(["package", "--weights", "kit", "--run", "runs/a", "--out", str(tmp_path / "kit.zip")])
+    assert end.value.code == 2
+
+
+def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):
+    from bloodcells import publishing
+
+    monkeypatch.setattr(
+        publishing, "publish_weights", lambda run, out, force: publishing.Publication(out / "w.h5", 21, "cd" * 32, 1e-4)
+    )
+    assert cli.main(["publish", "--run", "runs/a", "--out", str(tmp_path)]) == 0
+    assert "sha256 cdcd" in capsys.readouterr().out
 
 
 def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):

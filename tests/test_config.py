@@ -1,17 +1,17 @@
 import pytest
 
 from bloodcells.augmentation.policies import POLICIES
-from bloodcells.config import PROFILES, run_name, starting_point, training_config
+from bloodcells.config import PROFILES, run_name, training_config
 from bloodcells.errors import KitError
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("init", ["scratch", "imagenet", "file.h5"])
+@pytest.mark.parametrize("init", ["scratch", "kit", "imagenet", "file.h5"])
 def test_every_profile_names_a_known_policy_and_keeps_what_it_was_given(profile, init):
     config = training_config(profile, init, seed=3)
     assert all(phase.policy in POLICIES for phase in config.phases)
     assert (config.init, config.seed) == (init, 3)
-    assert any(phase.head_only for phase in config.phases) == (init != "scratch")
+    assert any(phase.head_only for phase in config.phases) == (init not in ("scratch", "kit"))
 
 
 def test_a_config_tells_of_the_network_that_its_last_phase_leaves():
@@ -24,12 +24,6 @@ def test_a_config_tells_of_the_network_that_its_last_phase_leaves():
 def test_an_unknown_profile_is_refused():
     with pytest.raises(KitError, match="expected quick or full, got 'fast'"):
         training_config("fast", "scratch", 0)
-
-
-def test_auto_starts_the_smear_from_scratch_and_real_cells_from_imagenet():
-    assert starting_point("auto", "synthetic") == "scratch"
-    assert starting_point("auto", "data/training_set.npz") == "imagenet"
-    assert starting_point("a.h5", "synthetic") == "a.h5"
 
 
 def test_a_run_is_named_after_its_data_profile_and_seed():

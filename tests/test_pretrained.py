@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from bloodcells.errors import KitError
+from bloodcells.files import write_json
 from bloodcells.network import IMAGENET_MEAN, IMAGENET_STD, build_network
-from bloodcells.pretrained import initialise
+from bloodcells.pretrained import KIT, initialise, starting_point
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_weights_behind_another_preprocessing_are_refused(network, tmp_path):
 
 def test_a_missing_file_is_told_with_the_alternatives(network):
     with pytest.raises(
-        KitError, match=r"init not found: expected imagenet, scratch or an existing \.h5 file, got nowhere"
+        KitError, match=r"init not found: expected imagenet, kit, scratch or an existing \.h5 file, got nowhere"
     ):
         initialise(network, "nowhere.h5")
 
@@ -63,7 +64,58 @@ def test_imagenet_without_a_network_says_what_to_do(network, monkeypatch):
     with pytest.raises(KitError, match="need the network once") as refusal:
         initialise(network, "imagenet")
     assert "\n" not in str(refusal.value)
-    assert "--init scratch" in str(refusal.value)
+    assert "--init kit" in str(refusal.value)
+
+
+def test_weights_of_a_run_come_with_their_head(network, tmp_path):
+    path = tmp_path / "run.weights.h5"
+    keras.utils.set_random_seed(11)
+    trained = build_network(image_size=32, working_size=32, classes=8)
+    trained.save_weights(path)
+    initialise(network, str(path))
+    pairs = zip(trained.get_weights(), network.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_the_kit_knows_the_cells_at_another_size_too():
+    at_its_size, smaller = (build_network(image_size=96, working_size=size, classes=8) for size in (96, 64))
+    for network in (at_its_size, smaller):
+        initialise(network, "kit")
+    weights = zip(at_its_size.get_weights(), smaller.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in weights)
+    assert (KIT / "README.md").is_file()
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def unreachable(**_):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "EfficientNetB3", unreachable)
+
+
+def test_auto_takes_imagenet_for_real_cells_where_it_can_be_had(monkeypatch):
+    monkeypatch.setattr(keras.applications, "EfficientNetB3", lambda **_: None)
+    assert starting_point("auto", "data/training_set.npz") == "imagenet"
+
+
+def test_auto_takes_the_kit_without_a_network_and_says_why(no_network, capsys):
+    assert starting_point("auto", "data/training_set.npz") == "kit"
+    assert "no ImageNet weights (URL fetch failure)" in capsys.readouterr().out
+
+
+def test_auto_downloads_nothing_for_the_smear(no_network, capsys):
+    assert starting_point("auto", "synthetic") == "kit"
+    assert capsys.readouterr().out == ""
+
+
+def test_auto_stays_with_what_a_run_began_with(no_network, tmp_path):
+    write_json(tmp_path / "config.json", {"init": "imagenet"})
+    assert starting_point("auto", "data/training_set.npz", tmp_path) == "imagenet"
+
+
+def test_an_init_that_is_named_is_taken():
+    assert starting_point("a.h5", "synthetic") == "a.h5"
 
 
 def test_scratch_touches_nothing(network):

@@ -100,12 +100,17 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from bloodcells import walk
+    from bloodcells.corruption.corruption_error import be, relative_be
 
-    result = walk.measure(options.run, walk.parts_of(options.run, _cells(options)), options.tta)
+    parts = walk.parts_of(options.run, _cells(options))
+    result = walk.measure(options.run, parts, options.tta)
     for part, sets in result.items():
         for name, levels in sets.items():
             print(f"{part} {name}: " + ", ".join(f"{key} {value['accuracy']:.4f}" for key, value in levels.items()))
     print(f"all metrics: {options.run / 'evaluation.json'}")
+    if options.medmnist_c:
+        row = walk.measure_medmnist_c(options.run, parts, options.medmnist_c)
+        print(f"MedMNIST-C: balanced error {row.mean:.4f}, BE {be(row):.2f}, relative BE {relative_be(row):.2f}")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -125,20 +130,31 @@ def _predict(options: argparse.Namespace) -> None:
 def _package(options: argparse.Namespace) -> None:
     from bloodcells.codabench.packager import package
     from bloodcells.competition import COMPETITION
+    from bloodcells.pretrained import KIT
 
-    summary = package(options.run, options.out, CHECKOUT / "submission", options.tta, options.force, options.backend)
+    run = options.run or KIT
+    summary = package(run, options.out, CHECKOUT / "submission", options.tta, options.force, options.backend)
     print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
     if options.tta:
-        print(f"further views: {_gate_in_words(summary.gate, options)}")
+        print(f"further views: {_gate_in_words(summary.gate, run, options.tta)}")
     print(f"sha256 {summary.sha256}")
     images, limit = COMPETITION.hidden_images, COMPETITION.time_limit
     print(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
 
 
-def _gate_in_words(gate: float | None, options: argparse.Namespace) -> str:
+def _gate_in_words(gate: float | None, run: Path, tta_level: int) -> str:
     if gate is None:
-        return f"for all images; evaluate --run {options.run} --tta {options.tta} finds out which can be spared them"
+        return f"for all images; evaluate --run {run} --tta {tta_level} finds out which can be spared them"
     return f"only for images whose two most probable classes are less than {gate:.2f} apart in the first"
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from bloodcells.publishing import publish_weights
+
+    published = publish_weights(options.run, options.out, options.force)
+    print(f"{published.weights}: {published.bytes:,} bytes at half precision, which changes a probability by at most "
+          f"{published.difference:.2g}")  # fmt: skip
+    print(f"sha256 {published.sha256}")
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -183,14 +199,14 @@ def _ablate(options: argparse.Namespace) -> None:
     from bloodcells.ablation.experiment import nearness, pending, prepare_experiment, run_arm
     from bloodcells.ablation.tasks import run_arms_on_ray
     from bloodcells.augmentation.policies import POLICIES
-    from bloodcells.config import starting_point
+    from bloodcells.pretrained import starting_point
     from bloodcells.reporting.ablation_page import draw_ablation
 
     arms = POLICIES if options.arms == ["all"] else options.arms
     work = pending(options.out, arms, options.seeds)
     print(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
     parts = walk.prepare(_cells(options), options.out, _cleaning(options))
-    init = starting_point(options.init, options.data)
+    init = starting_point(options.init, options.data, options.out / "start")
     experiment = prepare_experiment(parts.train, parts.validation, budget(options.budget), init, options.out)
     if options.ray:
         written = run_arms_on_ray(experiment, work, options.ray, options.ray_cpus, options.ray_gpus)
@@ -220,9 +236,10 @@ def _cells(options: argparse.Namespace) -> "CellSet":
 
 
 def _training_config(options: argparse.Namespace) -> "TrainingConfig":
-    from bloodcells.config import starting_point, training_config
+    from bloodcells.config import training_config
+    from bloodcells.pretrained import starting_point
 
-    init = starting_point(options.init, options.data)
+    init = starting_point(options.init, options.data, _run_folder(options))
     print(f"init: {init}")
     return training_config(options.profile, init, options.seed)
 
@@ -274,6 +291,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(evaluate)
     _add_source(evaluate)
     _add_tta(evaluate)
+    evaluate.add_argument("--medmnist-c", type=int, default=0, metavar="N", help="measure MedMNIST-C too, on N "
+                          "hold-out cells under 55 corruptions (default: 0, not measured)")  # fmt: skip
 
     predict = add("predict", _predict, "label the images of an .npz")
     _add_run(predict)
@@ -282,13 +301,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_tta(predict)
     _add_force(predict)
 
-    package = add("package", _package, "write the submission zip of a run")
-    _add_run(package)
+    package = add("package", _package, "write the submission zip of a run, or of the weights that come with the kit")
+    packed = package.add_mutually_exclusive_group(required=True)
+    packed.add_argument("--run", type=Path, help="folder of a training run")
+    packed.add_argument("--weights", choices=("kit",), help="kit: what comes with the kit, nothing trained")
     package.add_argument("--out", type=Path, required=True, help="the zip")
     package.add_argument("--backend", default="tflite", choices=("tflite", "keras"), help="what predicts: a TFLite "
                          "flatbuffer with Keras as its stand-in, or Keras alone (default: tflite)")  # fmt: skip
     _add_tta(package)
     _add_force(package)
+
+    publish = add("publish", _publish, "copy a run's weights at half precision, with its records, to hand them on")
+    _add_run(publish)
+    publish.add_argument("--out", type=Path, required=True, help="folder for them; package reads it like a run")
+    _add_force(publish)
 
     score = add("score", _score, "score a submission zip as Codabench does")
     score.add_argument("zip", type=Path, help="the submission")
@@ -340,8 +366,9 @@ def _add_source(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_init(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--init", default="auto", help="imagenet, scratch, an ImageNet-style .h5 file or a .weights.h5 "
-                      "of this kit (default: imagenet for real cells, scratch for the synthetic smear)")  # fmt: skip
+    verb.add_argument("--init", default="auto", help="imagenet, kit, scratch, an ImageNet-style .h5 file or a "
+                      ".weights.h5 of this kit (default: imagenet for real cells where it can be had, else kit; kit "
+                      "for the synthetic smear)")  # fmt: skip
 
 
 def _add_run(verb: argparse.ArgumentParser) -> None:

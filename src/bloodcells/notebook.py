@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bloodcells.cells import CellSet
-from bloodcells.config import TrainingConfig, run_name, starting_point, training_config
+from bloodcells.config import TrainingConfig, run_name, training_config
 from bloodcells.errors import KitError
+from bloodcells.pretrained import STARTS, starting_point
 from bloodcells.sources import KNOWN, open_source
 
 
@@ -21,8 +22,8 @@ class Settings:
         data: ``BLOODCELLS_DATA``: an ``.npz``, ``synthetic`` or ``bloodmnist``. By default
             ``data/training_set.npz`` where it exists, else ``synthetic``.
         profile: ``BLOODCELLS_PROFILE``, by default ``quick``.
-        init: ``BLOODCELLS_INIT``: ``imagenet``, ``scratch`` or an ``.h5`` file. By default ``scratch`` for the
-            synthetic smear, else ``imagenet``.
+        init: ``BLOODCELLS_INIT``: ``imagenet``, ``kit``, ``scratch`` or an ``.h5`` file. By default
+            ``auto``.
         cells: ``BLOODCELLS_CELLS``: how many cells the synthetic smear draws; its own default when None.
         run: ``BLOODCELLS_RUN``: the run folder of all five, by default the one of ``bloodcells run``.
         cache: folder of downloads.
@@ -40,8 +41,8 @@ class Settings:
         return open_source(self.data, self.cache, cells=self.cells)
 
     def training_config(self) -> TrainingConfig:
-        """The config of the profile, seed 0."""
-        return training_config(self.profile, self.init, seed=0)
+        """The config of the profile, seed 0; an init ``auto`` becomes what `pretrained.starting_point` makes of it."""
+        return training_config(self.profile, starting_point(self.init, self.data, self.run), seed=0)
 
 
 def read_settings() -> Settings:
@@ -57,12 +58,12 @@ def read_settings() -> Settings:
     own_cells = Path("data/training_set.npz")
     data = told["DATA"] or (str(own_cells) if (root / own_cells).exists() else "synthetic")
     profile = told["PROFILE"] or "quick"
-    init = starting_point(told["INIT"] or "auto", data)
+    init = told["INIT"] or "auto"
     run = told["RUN"] or Path("runs") / run_name(Path(data).stem + told["CELLS"], profile, seed=0)
     return Settings(
         data=data if data in KNOWN else str(root / data),
         profile=profile,
-        init=init if init in ("scratch", "imagenet") else str(root / init),
+        init=init if init in STARTS else str(root / init),
         cells=int(told["CELLS"]) if told["CELLS"] else None,
         run=root / run,
         cache=root / "data",

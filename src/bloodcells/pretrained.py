@@ -1,5 +1,8 @@
-"""Where the weights start: ImageNet by download, an ImageNet-style file, weights of this kit, or scratch."""
+"""Where the weights start: ImageNet by download, the weights that come with the kit, a file, or scratch."""
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -7,7 +10,36 @@ import keras
 import numpy as np
 
 from bloodcells.errors import KitError
+from bloodcells.files import read_json
 from bloodcells.network import BACKBONE
+
+KIT = Path(__file__).with_name("weights")
+"""The weights that come with the kit: a folder that is read like that of a run."""
+
+STARTS = ("auto", "imagenet", "kit", "scratch")
+"""The starts that have a name; any other is the path of a file."""
+_PATIENCE = 20.0  # seconds that a server may be silent
+
+
+def starting_point(init: str, data: str, run: Path | None = None) -> str:
+    """Where training starts: ``init`` itself, or what ``auto`` stands for.
+
+    That is what ``run`` has started from, if it was begun before; ``kit`` for the ``synthetic`` smear, which is there
+    to try the kit without any download; else ``imagenet`` where those weights can be had, and ``kit`` where not.
+    """
+    if init != "auto":
+        return init
+    if run is not None and (run / "config.json").exists():
+        return str(read_json(run / "config.json")["init"])
+    if data == "synthetic":
+        return "kit"
+    try:
+        with _impatient():
+            keras.applications.EfficientNetB3(include_top=False, weights="imagenet")
+    except Exception as error:  # whatever it is, they cannot be had
+        print(f"no ImageNet weights ({_first_line(error)})", flush=True)
+        return "kit"
+    return "imagenet"
 
 
 def initialise(network: keras.Model, init: str) -> None:
@@ -18,9 +50,10 @@ def initialise(network: keras.Model, init: str) -> None:
 
     Args:
         network: what `network.build_network` gives.
-        init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), the path of an
-            ``.h5`` file for ``keras.applications.EfficientNetB3(include_top=False)`` on RGB 0..255, or the path of a
-            ``.weights.h5`` file that this kit has trained, head included.
+        init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), ``kit`` (what comes
+            with the kit, head included), the path of an ``.h5`` file for
+            ``keras.applications.EfficientNetB3(include_top=False)`` on RGB 0..255, or the path of a ``.weights.h5``
+            file that this kit has trained, head included.
 
     Raises:
         KitError: no network and nothing cached; the file is missing, is not of this backbone, or expects
@@ -28,8 +61,9 @@ def initialise(network: keras.Model, init: str) -> None:
     """
     if init == "scratch":
         return
-    if _is_trained(Path(init)):
-        _load_trained(network, Path(init))
+    path = KIT / "weights.weights.h5" if init == "kit" else Path(init)
+    if _is_trained(path):
+        _load_trained(network, path)
         return
     backbone = network.get_layer(BACKBONE)
     source = _source_backbone(init, backbone.input_shape[1:])
@@ -59,21 +93,33 @@ def _load_trained(network: keras.Model, path: Path) -> None:
 def _source_backbone(init: str, input_shape: tuple[int, int, int]) -> keras.Model:
     if init != "imagenet" and not Path(init).is_file():
         raise KitError(
-            f"init not found: expected imagenet, scratch or an existing .h5 file, got {init}. Check the path."
+            f"init not found: expected imagenet, kit, scratch or an existing .h5 file, got {init}. Check the path."
         )
     try:
-        return keras.applications.EfficientNetB3(
-            include_top=False, weights=init, input_shape=input_shape, pooling="avg"
-        )
+        with _impatient():
+            return keras.applications.EfficientNetB3(
+                include_top=False, weights=init, input_shape=input_shape, pooling="avg"
+            )
     except Exception as error:
         if init == "imagenet":
             raise KitError(
                 "the ImageNet weights could not be downloaded: they need the network once "
-                f"({_first_line(error)}). Pass a file with --init FILE.h5, or start with --init scratch."
+                f"({_first_line(error)}). Pass a file with --init FILE.h5, or start with --init kit."
             ) from error
         raise KitError(
             f"{init} does not hold an EfficientNetB3 without its top: {_first_line(error)}. Give another file."
         ) from error
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """A download that hears nothing for a while fails; Keras itself would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _first_line(error: Exception) -> str:

@@ -16,7 +16,10 @@ from bloodcells.files import read_json, replacing, sha256_of, write_json
 from bloodcells.inference import predict_probabilities
 from bloodcells.training import WEIGHTS, load_network
 
-RECORDS = ("config.json", "environment.json", "metrics.jsonl", "evaluation.json", "gate.json", "summary.json")
+RECORDS = (
+    "config.json", "environment.json", "metrics.jsonl", "evaluation.json", "gate.json", "medmnist_c.json",
+    "summary.json",
+)  # fmt: skip
 """What of a run is published beside its weights, where it is there."""
 
 

@@ -56,10 +56,11 @@ def examine_labels(
     Raises:
         KitError: the weights are refused, or a class keeps too few pictures.
     """
-    if init == "scratch":
+    if init in ("scratch", "kit"):
+        reason = "random weights" if init == "scratch" else "weights that have learned them"
         raise KitError(
-            "labels cannot be examined with random weights: expected imagenet or an .h5 file, got scratch. "
-            "Give pretrained ones with --init."
+            f"labels cannot be examined with {reason}: expected imagenet or an .h5 file, got {init}. "
+            "Give one with --init."
         )
     started = time.perf_counter()
     labels, clusters = table.label[table.kept], table.cluster[table.kept]

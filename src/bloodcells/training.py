@@ -28,6 +28,7 @@ from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, replacing, write_json, write_text
 from bloodcells.losses import training_loss
+from bloodcells.memory import keep_freed_memory
 from bloodcells.network import BACKBONE, build_network
 from bloodcells.pretrained import initialise
 
@@ -62,6 +63,7 @@ def train(training: CellSet, validation: Mapping[str, CellSet], config: Training
     if not accelerators():
         print("no GPU found: training runs on the CPU; --profile quick is made for that")
 
+    keep_freed_memory()
     keras.utils.set_random_seed(config.seed)
     network, done = _resumed(config, len(training), run)
     if done == 0:

@@ -7,6 +7,7 @@ Each function reads what the one before it wrote into the run folder, which then
     config.json ...      what `training.train` writes
     evaluation.json      metrics by part, set and level of test-time augmentation
     gate.json            which images are spared further views at that level
+    medmnist_c.json      balanced errors under the corruptions of MedMNIST-C, where they were asked for
     submission.zip       what is uploaded
     score/<set>/         what the local worker made of that zip on the hold-out
     summary.json         the walk's figures in one place
@@ -26,6 +27,7 @@ from bloodcells.codabench.packager import package
 from bloodcells.codabench.worker import score
 from bloodcells.config import TrainingConfig
 from bloodcells.corruption.composite import corrupt
+from bloodcells.corruption.corruption_error import ErrorRow, balanced_error, error_row, errors_by_severity
 from bloodcells.errors import KitError
 from bloodcells.evaluation import evaluate
 from bloodcells.files import read_json, write_json
@@ -137,6 +139,27 @@ def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
         write_gate(run, tta_level, gate, effects)
     write_json(run / "evaluation.json", result)
     return result
+
+
+def measure_medmnist_c(run: Path, parts: Parts, images: int) -> ErrorRow:
+    """Measure MedMNIST-C on single views of the first ``images`` hold-out cells; write ``medmnist_c.json``.
+
+    Returns:
+        The row to put beside the published ones.
+    """
+    network = load_network(run)
+    cells = parts.holdout.take(np.arange(min(images, len(parts.holdout))))
+
+    def predicted(cells: CellSet) -> np.ndarray:
+        return predict_probabilities(network, cells.images).argmax(axis=1)
+
+    clean = balanced_error(cells.labels, predicted(cells))
+    errors, accuracy = errors_by_severity(predicted, cells, CORRUPTION_SEEDS["holdout"])
+    write_json(
+        run / "medmnist_c.json",
+        {"images": len(cells), "accuracy": accuracy, "balanced_error": {"clean": clean, "medmnist_c": errors}},
+    )
+    return error_row(run.resolve().name, clean, errors)
 
 
 def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[str, dict[str, float]]:

@@ -25,8 +25,8 @@ from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.augmentation.policies import POLICIES, policy
 from bloodcells.callbacks import METRICS
 from bloodcells.cells import CellSet
-from bloodcells.corruption import composite, medmnist_c
-from bloodcells.corruption.corruption_error import balanced_error
+from bloodcells.corruption import composite
+from bloodcells.corruption.corruption_error import balanced_error, errors_by_severity
 from bloodcells.environment import describe_environment
 from bloodcells.errors import KitError
 from bloodcells.files import read_json_lines, sha256_of
@@ -106,14 +106,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
         "clean": predicted(validation) == validation.labels,
         "composite": predicted(corrupted) == corrupted.labels,
     }
-    accuracies: list[float] = []
-    errors: dict[str, list[float]] = {}
-    for corruption in medmnist_c.CORRUPTIONS:
-        errors[corruption] = []
-        for severity in medmnist_c.SEVERITIES:
-            labels = predicted(medmnist_c.corrupt(medmnist, corruption, severity, _CORRUPTION_SEED))
-            accuracies.append(float(np.mean(labels == medmnist.labels)))
-            errors[corruption].append(balanced_error(medmnist.labels, labels))
+    errors, medmnist_accuracy = errors_by_severity(predicted, medmnist, _CORRUPTION_SEED)
     record = ArmRecord(
         arm=arm,
         seed=seed,
@@ -123,7 +116,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
         images={"clean": len(validation), "composite": len(validation), "medmnist_c": len(medmnist)},
         accuracy={
             **{name: float(right.mean()) for name, right in correct.items()},
-            "medmnist_c": float(np.mean(accuracies)),
+            "medmnist_c": medmnist_accuracy,
         },
         correct=correct,
         balanced_error=BalancedErrors(balanced_error(medmnist.labels, predicted(medmnist)), errors),

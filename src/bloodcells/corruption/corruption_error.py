@@ -8,12 +8,13 @@ Source of the rows: Di Salvo, Doerrich and Ledig, *MedMNIST-C* (arXiv:2406.17536
 of balanced error.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bloodcells.corruption.medmnist_c import CORRUPTIONS, SEVERITIES
+from bloodcells.cells import CellSet
+from bloodcells.corruption.medmnist_c import CORRUPTIONS, SEVERITIES, corrupt
 from bloodcells.errors import KitError
 
 
@@ -50,6 +51,29 @@ RESNET18 = _published(
 def balanced_error(truth: np.ndarray, predicted: np.ndarray) -> float:
     """1 - the mean recall of the classes that occur in ``truth``; both (N,) integers. 0..1."""
     return 1 - float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
+
+
+def errors_by_severity(
+    predicted: Callable[[CellSet], np.ndarray], cells: CellSet, seed: int
+) -> tuple[dict[str, list[float]], float]:
+    """What a network makes of the 55 copies of ``cells``.
+
+    Args:
+        predicted: from cells to their labels, (N,) integers.
+        cells: as they are.
+        seed: of the corruptions.
+
+    Returns:
+        Balanced errors by corruption, at severity 1 to 5, and the mean accuracy over all copies.
+    """
+    errors: dict[str, list[float]] = {name: [] for name in CORRUPTIONS}
+    accuracies = []
+    for name, own in errors.items():
+        for severity in SEVERITIES:
+            labels = predicted(corrupt(cells, name, severity, seed))
+            own.append(balanced_error(cells.labels, labels))
+            accuracies.append(float(np.mean(labels == cells.labels)))
+    return errors, float(np.mean(accuracies))
 
 
 def error_row(name: str, clean: float, by_severity: Mapping[str, Sequence[float]]) -> ErrorRow:

@@ -7,6 +7,7 @@ from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
+from bloodcells.corruption import composite
 from bloodcells.files import write_json, write_text
 from bloodcells.reporting import ablation_plots, plots
 from bloodcells.reporting.ablation_plots import Near
@@ -127,9 +128,10 @@ def _by_corruption(summary: AblationSummary) -> str:
 
 ![Accuracy of each arm on composite images by family of corruption](families.png)
 
-*A composite image has one to four corruptions and counts in the column of each family among them, so a column is no
-corruption alone. Benchmark and training share neither code nor parameters; a dot marks where an arm's augmentation is
-nevertheless near to what is tested, and the arm's figure there says less about the unknown.*
+*A composite image has one to {max(composite.LENGTHS)} corruptions and counts in the column of each family among
+them, so a column is no corruption alone. Benchmark and training share neither code nor parameters; a dot marks where
+an arm's augmentation is nevertheless near to what is tested, and the arm's figure there says less about the
+unknown.*
 
 {corruption_errors_table(summary)}
 *Balanced errors in per cent, mean over severities and seeds; BE and relative BE after Di Salvo, Doerrich and Ledig,

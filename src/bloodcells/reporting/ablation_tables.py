@@ -3,10 +3,8 @@
 from bloodcells.ablation.records import PAIRED_SETS, SETS
 from bloodcells.ablation.statistics import PairedDifference, Spread
 from bloodcells.ablation.summary import AblationSummary
-from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
-from bloodcells.corruption.medmnist_c import CORRUPTIONS
 from bloodcells.reporting.ablation_plots import SET_NAMES
-from bloodcells.reporting.tables import markdown_table
+from bloodcells.reporting.tables import errors_table, markdown_table
 
 
 def arms_table(summary: AblationSummary) -> str:
@@ -22,10 +20,8 @@ def arms_table(summary: AblationSummary) -> str:
 
 
 def corruption_errors_table(summary: AblationSummary) -> str:
-    """Balanced errors in per cent, the published rows first."""
-    columns = ["network", "clean", *(name.replace("_", " ") for name in CORRUPTIONS), "mean", "BE", "relative BE"]
-    published = [_error_row(f"{row.name}, published", row) for row in (ALEXNET, RESNET18)]
-    return markdown_table(columns, [*published, *(_error_row(arm.arm, arm.errors) for arm in summary.arms)])
+    """Balanced errors of the arms in per cent, the published rows first."""
+    return errors_table([arm.errors for arm in summary.arms])
 
 
 def throughput_table(summary: AblationSummary) -> str:
@@ -51,8 +47,3 @@ def points(difference: PairedDifference | None) -> str:
     if difference.low is None or difference.high is None:
         return f"{100 * difference.mean:+.1f}"
     return f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
-
-
-def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
-    errors = (row.clean, *(row.corrupted[key] for key in CORRUPTIONS), row.mean)
-    return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")

@@ -5,6 +5,8 @@ from typing import Any
 
 from scipy.stats import binomtest
 
+from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
+from bloodcells.corruption.medmnist_c import CORRUPTIONS
 from bloodcells.reporting.plots import SETS, VIEWS
 
 
@@ -46,6 +48,18 @@ def scores_table(by_set: Mapping[str, Mapping[str, float]]) -> str:
         for name, scores in by_set.items()
     ]
     return markdown_table(["hold-out", *(key.replace("_", " ") for key in columns)], rows)
+
+
+def errors_table(rows: Iterable[ErrorRow]) -> str:
+    """Balanced errors of MedMNIST-C in per cent, the published rows first."""
+    columns = ["network", "clean", *(name.replace("_", " ") for name in CORRUPTIONS), "mean", "BE", "relative BE"]
+    published = [_error_row(f"{row.name}, published", row) for row in (ALEXNET, RESNET18)]
+    return markdown_table(columns, [*published, *(_error_row(row.name, row) for row in rows)])
+
+
+def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
+    errors = (row.clean, *(row.corrupted[key] for key in CORRUPTIONS), row.mean)
+    return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
 
 
 def pairs_table(pairs: Mapping[str, object], columns: tuple[str, str]) -> str:
