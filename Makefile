@@ -6,7 +6,7 @@ WORKER := .venv-worker
 BLOODCELLS := $(VENV)/bin/bloodcells
 ZIP := runs/synthetic-quick-0/submission.zip
 
-.PHONY: run test test-worker lint clean-venv
+.PHONY: run test test-worker lint
 
 run: $(VENV)/installed
 	$(BLOODCELLS) run --profile quick --tta 0

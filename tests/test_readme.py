@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bloodcells.cli import _parser
-from bloodcells.reporting.readme import filled
+from bloodcells.files import read_json
+from bloodcells.reporting.readme import TIMING, filled
 from bloodcells.reporting.record import read_records
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -70,6 +71,7 @@ def test_notebook_variables_are_read() -> None:
 
 
 def test_tables_are_those_of_the_records() -> None:
-    assert filled(README, read_records(REPOSITORY / "reports"), "reports") == README, (
+    reports = REPOSITORY / "reports"
+    assert filled(README, read_records(reports), read_json(reports / TIMING), "reports") == README, (
         "run: python -m bloodcells.reporting.readme README.md reports"
     )

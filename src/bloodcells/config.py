@@ -118,7 +118,8 @@ _PHASES: dict[str, dict[str, tuple[Phase, ...]]] = {
         "scratch": (
             Phase("flips, 64 px", 3, "flips", 64, batch_size=32, learning_rate=2e-3, warmup_steps=200),
             Phase("chain, 64 px", 14, "chain", 64, batch_size=32, learning_rate=1.5e-3, warmup_steps=200),
-            Phase("chain, 96 px", 6, "chain", 96, batch_size=32, learning_rate=6e-4, warmup_steps=100),
+            Phase("warm restart, 64 px", 6, "chain", 64, batch_size=32, learning_rate=1e-3, warmup_steps=100),
+            Phase("chain, 96 px", 3, "chain", 96, batch_size=32, learning_rate=5e-4, warmup_steps=100),
         ),
     },
 }

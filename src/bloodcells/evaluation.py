@@ -113,8 +113,9 @@ def evaluate(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, object]:
         probabilities: (N, C), rows sum to 1.
 
     Returns:
-        ``images``, the metrics of `label_metrics`, ``calibration_error``, ``per_class_recall`` (a list of C
-        numbers; ``None`` for a class without images) and ``confusion`` (C lists of C counts).
+        ``images``, the metrics of `label_metrics`, ``calibration_error``, ``reliability`` (for each bin its images,
+        confidence and accuracy), ``per_class_recall`` (a list of C numbers; ``None`` for a class without images) and
+        ``confusion`` (C lists of C counts).
     """
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
@@ -123,6 +124,7 @@ def evaluate(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, object]:
         "images": len(truth),
         **label_metrics(truth, predicted, classes),
         "calibration_error": calibration_error(truth, probabilities),
+        "reliability": [[bin_.images, bin_.confidence, bin_.accuracy] for bin_ in reliability(truth, probabilities)],
         "per_class_recall": [None if np.isnan(value) else float(value) for value in recall],
         "confusion": confusion(truth, predicted, classes).tolist(),
     }

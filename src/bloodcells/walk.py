@@ -7,6 +7,7 @@ Each function reads what the one before it wrote into the run folder, which then
     config.json ...      what `training.train` writes
     evaluation.json      metrics by part, set and level of test-time augmentation
     gate.json            which images are spared further views at that level
+    errors.npz           the most confident errors of the hold-out, and where the network looked
     medmnist_c.json      balanced errors under the corruptions of MedMNIST-C, where they were asked for
     submission.zip       what is uploaded
     score/<set>/         what the local worker made of that zip on the hold-out
@@ -29,7 +30,8 @@ from bloodcells.config import TrainingConfig
 from bloodcells.corruption.composite import corrupt
 from bloodcells.corruption.corruption_error import ErrorRow, balanced_error, error_row, errors_by_severity
 from bloodcells.errors import KitError
-from bloodcells.evaluation import evaluate
+from bloodcells.evaluation import accuracy_by_corruption, evaluate
+from bloodcells.explanation import confident_errors, write_errors
 from bloodcells.files import read_json, write_json
 from bloodcells.gating import choose_gate, gate_effect, gated, write_gate
 from bloodcells.inference import predict_probabilities
@@ -111,7 +113,8 @@ def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
     """Evaluate validation and hold-out, clean and corrupted, without views and at ``tta_level`` with gated views.
 
     Writes ``gate.json``, with the gate chosen on the validation cells, and writes and returns ``evaluation.json``:
-    part -> set -> ``tta0`` .. -> the metrics of `evaluation.evaluate`.
+    part -> set -> ``tta0`` .. -> the metrics of `evaluation.evaluate`, on corrupted sets with ``by_corruption``. Writes
+    ``errors.npz`` too.
     """
     network = load_network(run)
     sets = {part: _clean_and_composite(parts, part) for part in CORRUPTION_SEEDS}
@@ -124,9 +127,10 @@ def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
 
     first = predicted(0)
     result: dict[str, Any] = {
-        part: {name: {"tta0": evaluate(cells.labels, first[part][name])} for name, cells in named.items()}
+        part: {name: {"tta0": _evaluated(cells, first[part][name])} for name, cells in named.items()}
         for part, named in sets.items()
     }
+    submitted = first["holdout"]
     if tta_level:
         views = predicted(tta_level)
         gate = max(choose_gate(first["validation"][name], views["validation"][name]) for name in sets["validation"])
@@ -134,9 +138,12 @@ def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
         for part, named in sets.items():
             for name, cells in named.items():
                 pair = first[part][name], views[part][name]
-                result[part][name][f"tta{tta_level}"] = evaluate(cells.labels, gated(*pair, gate))
+                result[part][name][f"tta{tta_level}"] = _evaluated(cells, gated(*pair, gate))
                 effects[part][name] = gate_effect(cells.labels, *pair, gate, tta_level)
         write_gate(run, tta_level, gate, effects)
+        submitted = {name: gated(first["holdout"][name], views["holdout"][name], gate) for name in submitted}
+    errors = {name: confident_errors(network, cells, submitted[name]) for name, cells in sets["holdout"].items()}
+    write_errors(run, errors)
     write_json(run / "evaluation.json", result)
     return result
 
@@ -234,6 +241,14 @@ def walk(
     }
     write_json(run / "summary.json", summary)
     return summary
+
+
+def _evaluated(cells: CellSet, probabilities: np.ndarray) -> dict[str, object]:
+    metrics = evaluate(cells.labels, probabilities)
+    if cells.corruptions is None:
+        return metrics
+    found = accuracy_by_corruption(cells.labels, probabilities.argmax(axis=1), cells.corruptions.tolist())
+    return {**metrics, "by_corruption": {name: list(figures) for name, figures in found.items()}}
 
 
 def _parts(cells: CellSet, split: Split) -> Parts:

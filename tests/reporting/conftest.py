@@ -8,6 +8,7 @@ import pytest
 
 from bloodcells.config import training_config
 from bloodcells.evaluation import evaluate
+from bloodcells.explanation import Errors, write_errors
 from bloodcells.files import write_json, write_text
 from bloodcells.reporting.run_page import draw_run
 
@@ -68,6 +69,11 @@ def invented_run(run: Path) -> Path:
         "seconds": {"clean and split": 4.0, "train": 30.0, "evaluate": 20.0, "package and score": 40.0},
     }
     write_json(run / "summary.json", summary)
+    draw = np.random.default_rng(3)
+    images = draw.integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
+    labels, confidence = np.array([0, 1, 2]), np.full(3, 0.9, np.float32)
+    errors = Errors(images, labels, labels + 3, confidence, draw.random((3, 3, 3)))
+    write_errors(run, {"clean": errors, "composite": errors})
     (run / "submission.zip").write_bytes(b"zip")
     (run / "weights.weights.h5").write_bytes(b"weights")
     return run
@@ -78,4 +84,5 @@ def _evaluation(share: float, seed: int) -> dict[str, object]:
     draw = np.random.default_rng(seed)
     truth = np.arange(160) % 8
     predicted = np.where(draw.random(160) < share, truth, draw.integers(0, 8, 160))
-    return evaluate(truth, np.eye(8)[predicted] * 0.72 + 0.035)
+    by_corruption = {"jpeg": [50, 0.5], "smear": [60, 0.75]}
+    return {**evaluate(truth, np.eye(8)[predicted] * 0.72 + 0.035), "by_corruption": by_corruption}

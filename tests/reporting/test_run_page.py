@@ -34,16 +34,21 @@ def test_page_holds_the_figures_of_the_record(page: Path) -> None:
         assert f"{scores['accuracy']:.4f}" in text
 
 
+def test_corruptions_are_listed_with_their_family(page: Path) -> None:
+    text = (page / "index.md").read_text(encoding="utf-8")
+    assert "| jpeg | storage | 50 | 0.500 |" in text and "| smear | blur | 60 | 0.750 |" in text
+
+
 def test_every_picture_is_written_and_shown(page: Path) -> None:
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (page / "index.md").read_text(encoding="utf-8"))
-    assert sorted(shown) == sorted(path.name for path in page.glob("*.png"))
+    assert sorted(shown) == sorted(path.name for path in page.iterdir() if path.suffix in (".png", ".jpg"))
     for name in shown:
         with Image.open(page / name) as picture:
             assert min(picture.size) >= 300
 
 
 def test_nothing_private_or_heavy_is_published(page: Path) -> None:
-    assert {path.suffix for path in page.iterdir()} == {".md", ".png", ".json"}
+    assert {path.suffix for path in page.iterdir()} == {".md", ".png", ".jpg", ".json"}
     for path in page.iterdir():
         content = path.read_bytes()
         assert b"somebody" not in content and str(page.parent).encode() not in content

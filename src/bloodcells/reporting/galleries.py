@@ -11,6 +11,7 @@ from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.table import REASONS
 from bloodcells.competition import COMPETITION
 from bloodcells.corruption.composite import corrupt
+from bloodcells.explanation import Errors
 from bloodcells.reporting.palette import CLASS_COLOURS, SET_COLOURS
 
 _GAP = 4  # pixels between images
@@ -119,6 +120,33 @@ def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: 
         axes.imshow(cells.images[index])
         label, likelier = (COMPETITION.classes[one[index]] for one in (table.label, table.suspected_label))
         axes.set_title(f"{label} {_share(own[index])}\n{likelier}? {_share(other[index])}", fontsize=7.5)
+    return figure
+
+
+def errors_with_maps(by_set: Mapping[str, Errors], title: str) -> Figure:
+    """Wrongly classified images of each set over what spoke for the wrong class, the brighter the more.
+
+    Args:
+        by_set: what `explanation.read_errors` gives; at least one error in all.
+        title: of the sheet.
+    """
+    shown = {name: errors for name, errors in by_set.items() if len(errors.images)}
+    columns = max(len(errors.images) for errors in shown.values())
+    figure = Figure(figsize=(1.5 * columns, 3.6 * len(shown) + 0.4), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    panels = figure.subplots(2 * len(shown), columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for row, (name, errors) in enumerate(shown.items()):
+        for place, image in enumerate(errors.images):
+            above, below = panels[2 * row, place], panels[2 * row + 1, place]
+            truth, taken = (COMPETITION.classes[labels[place]] for labels in (errors.labels, errors.predicted))
+            above.imshow(image)
+            above.set_title(f"{name}: {truth}\n{taken}? {_share(errors.confidence[place])}", fontsize=7)
+            below.imshow(image.mean(axis=2), cmap="gray")
+            height, width = image.shape[:2]
+            below.imshow(errors.maps[place], cmap="inferno", alpha=0.5, vmin=0, vmax=1, interpolation="bilinear",
+                         extent=(-0.5, width - 0.5, height - 0.5, -0.5))  # fmt: skip
     return figure
 
 

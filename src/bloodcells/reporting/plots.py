@@ -118,6 +118,21 @@ def recall_by_class(sets: Mapping[str, Any], title: str) -> Figure:
     return figure
 
 
+def reliability_curves(sets: Mapping[str, Any], title: str) -> Figure:
+    """Accuracy over confidence on the clean and on the composite set; arguments as for `confusion_matrices`."""
+    figure, axes = _figure(5.6, 5, title)
+    axes.plot((0, 1), (0, 1), color="0.7", linewidth=1, linestyle=":")
+    for name, marker in zip(SETS, ("o", "s"), strict=True):
+        images, confidence, accuracy = np.array(sets[name]["reliability"]).T
+        label = f"{name}, calibration error {sets[name]['calibration_error']:.3f}"
+        axes.plot(confidence, accuracy, color=SET_COLOURS[name], linewidth=1)
+        areas = np.maximum(300 * images / images.sum(), 12)
+        axes.scatter(confidence, accuracy, s=areas, marker=marker, color=SET_COLOURS[name], label=label)
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
+    _legend(figure, axes)
+    return figure
+
+
 def class_counts(labels: np.ndarray, title: str) -> Figure:
     """How many images each class has; ``labels`` (N,) integers."""
     figure, axes = _figure(7, 3.2, title)

@@ -10,15 +10,17 @@ from typing import Any
 
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
-from bloodcells.files import write_text
+from bloodcells.files import read_json, write_text
 from bloodcells.reporting.galleries import clean_beside_composite
 from bloodcells.reporting.plots import VIEWS, save_figure
 from bloodcells.reporting.record import read_records
 from bloodcells.reporting.run_page import hardware
+from bloodcells.reporting.speed_page import score_table
 from bloodcells.reporting.tables import markdown_table
 from bloodcells.sources.synthetic import draw_smear
 
 PICTURE = "smear.png"
+TIMING = Path("speed") / "score.json"
 
 _BASELINES = (
     ("the system this kit re-implements: EfficientNetB3", "the competition's", "0.99 (own validation)",
@@ -49,13 +51,22 @@ def cost_table(records: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(columns, rows or [(_NONE_YET, "", "", "", "", "")])
 
 
-def filled(readme: str, records: Sequence[Mapping[str, Any]], reports: str) -> str:
+def filled(readme: str, records: Sequence[Mapping[str, Any]], timing: Mapping[str, Any], reports: str) -> str:
     """``readme`` with its generated tables made anew; the rest is kept as it is.
+
+    Args:
+        readme: the text.
+        records: of the published runs.
+        timing: of the zips, as ``tests/benchmarks/score_timing.py`` writes it.
+        reports: the folder that links lead into.
 
     Raises:
         KitError: a pair of marker comments is missing.
     """
-    for block, table in (("results", results_table(records, reports)), ("costs", cost_table(records))):
+    tables = {
+        "results": results_table(records, reports), "costs": cost_table(records), "timing": score_table(timing)
+    }  # fmt: skip
+    for block, table in tables.items():
         begin, end = f"<!-- {block}: made by bloodcells.reporting.readme -->", f"<!-- end of {block} -->"
         before, found, rest = readme.partition(begin)
         _, closed, after = rest.partition(end)
@@ -87,7 +98,8 @@ def _result_row(record: Mapping[str, Any], reports: str) -> tuple[object, ...]:
 
 def _main(readme: Path, reports: Path) -> None:
     draw_picture(reports / PICTURE)
-    text = filled(readme.read_text(encoding="utf-8"), read_records(reports), reports.name)
+    timing = read_json(reports / TIMING)
+    text = filled(readme.read_text(encoding="utf-8"), read_records(reports), timing, reports.name)
     write_text(readme, text)
     print(f"{COMPETITION.title}: {readme} and {reports / PICTURE} are up to date")
 

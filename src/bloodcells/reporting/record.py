@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcells.config import PROFILES, training_config
+from bloodcells.explanation import read_errors
 from bloodcells.files import read_json, read_json_lines
 from bloodcells.sources.synthetic import draw_smear
 
@@ -19,8 +20,8 @@ def run_record(run: Path) -> dict[str, Any]:
         ``kind`` ("run"), ``run`` (name of the folder), ``profile`` (None where the config is of no profile),
         ``command`` (None where no single command makes this run), ``cells``, ``config`` (an init file by its
         name alone), ``training_cells_sha256``, ``cleaning``, ``parts`` (images of each), ``tta_level`` (of the
-        zip), ``metrics`` (part -> set -> level), ``scores`` (of the zip, by set), ``seconds`` (by stage),
-        ``epochs`` (the lines of ``metrics.jsonl``), ``environment``.
+        zip), ``metrics`` (part -> set -> level), ``errors`` (how many are shown of each set), ``scores`` (of
+        the zip, by set), ``seconds`` (by stage), ``epochs`` (the lines of ``metrics.jsonl``), ``environment``.
 
     Raises:
         KitError: a file of the run is missing or damaged.
@@ -44,6 +45,7 @@ def run_record(run: Path) -> dict[str, Any]:
         "parts": summary["parts"],
         "tta_level": summary["tta_level"],
         "metrics": read_json(run / "evaluation.json"),
+        "errors": {name: len(errors.images) for name, errors in read_errors(run).items()},
         "scores": summary["scores"],
         "seconds": _stage_seconds(summary["seconds"], epochs),
         "epochs": epochs,

@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from bloodcells.competition import COMPETITION
+from bloodcells.explanation import read_errors
 from bloodcells.files import write_json, write_text
 from bloodcells.reporting import plots
+from bloodcells.reporting.galleries import errors_with_maps
 from bloodcells.reporting.record import run_record
-from bloodcells.reporting.tables import metrics_table, pairs_table, scores_table
+from bloodcells.reporting.tables import corruptions_table, metrics_table, pairs_table, scores_table
+
+_ERRORS = "errors.jpg"
 
 
 def draw_run(run: Path, out: Path) -> Path:
@@ -27,6 +31,9 @@ def draw_run(run: Path, out: Path) -> Path:
     record = run_record(run)
     for name, figure in _figures(record).items():
         plots.save_figure(figure, out / name)
+    if any(record["errors"].values()):
+        sheet = errors_with_maps(read_errors(run), "The most confident errors (hold-out)")
+        plots.save_contact_sheet(sheet, out / _ERRORS)
     write_json(out / "record.json", record)
     write_text(out / "index.md", run_page(record))
     return out / "index.md"
@@ -46,6 +53,7 @@ def _figures(record: Mapping[str, Any]) -> dict[str, plots.Figure]:
         "accuracy.png": plots.accuracy_by_views(record["metrics"]),
         "confusion.png": plots.confusion_matrices(holdout, f"What each class is taken for ({views})"),
         "recall.png": plots.recall_by_class(holdout, f"Recall of each class ({views})"),
+        "reliability.png": plots.reliability_curves(holdout, f"Accuracy over confidence ({views})"),
     }
 
 
@@ -96,11 +104,30 @@ curves: the last one is used.*
 
 *Share of each class that is recognised; n is the number of hold-out cells of the class in each set.*
 
+![Accuracy over confidence](reliability.png)
+
+*How often the network is right, by how sure it is; areas by the number of images. Above the line it is surer than it
+says: label smoothing keeps it modest.*
+
+{_errors(record)}
+{corruptions_table(record["metrics"]["holdout"]["composite"][f"tta{record['tta_level']}"]["by_corruption"])}
+*Composite hold-out: an image counts under each corruption of its chain, the hardest first.*
+
 ## The zip
 
 {scores_table(record["scores"])}
 *`submission.zip` unpacked and run in an isolated process as the competition's worker does, on the hold-out. Duration is
 that of `predict`, on the hardware named above. The walk refuses a zip that scores otherwise than the network.*
+"""
+
+
+def _errors(record: Mapping[str, Any]) -> str:
+    if not any(record["errors"].values()):
+        return ""
+    return f"""![The most confident errors]({_ERRORS})
+
+*Images over what spoke for the wrong class (Grad-CAM on a coarse grid, brighter is more); true class, then the class
+they are taken for with its probability.*
 """
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
+from bloodcells.corruption.composite import FAMILY_OF
 from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
 from bloodcells.corruption.medmnist_c import CORRUPTIONS
 from bloodcells.reporting.plots import SETS, VIEWS
@@ -60,6 +61,15 @@ def errors_table(rows: Iterable[ErrorRow]) -> str:
 def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
     errors = (row.clean, *(row.corrupted[key] for key in CORRUPTIONS), row.mean)
     return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
+
+
+def corruptions_table(by_corruption: Mapping[str, tuple[int, float]]) -> str:
+    """Accuracy under each corruption of the composite set, as `evaluation.accuracy_by_corruption` gives it."""
+    rows = [
+        (name.replace("_", " "), FAMILY_OF.get(name, ""), images, f"{accuracy:.3f}")
+        for name, (images, accuracy) in by_corruption.items()
+    ]
+    return markdown_table(("corruption", "family", "n", "accuracy"), rows)
 
 
 def pairs_table(pairs: Mapping[str, object], columns: tuple[str, str]) -> str:

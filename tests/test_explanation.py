@@ -1,0 +1,53 @@
+import keras
+import numpy as np
+import pytest
+
+from bloodcells.cells import CellSet
+from bloodcells.explanation import activation_maps, confident_errors, read_errors, write_errors
+from bloodcells.network import BACKBONE, build_network
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return build_network(image_size=64, working_size=64, classes=4)
+
+
+@pytest.fixture(scope="module")
+def cells() -> CellSet:
+    images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    return CellSet(images, np.arange(6) % 4, "noise")
+
+
+def test_the_most_confident_errors_come_first_and_nothing_right_is_shown(network, cells):
+    probabilities = np.full((6, 4), 0.1)
+    chosen, sure = [0, 2, 3, 3, 0, 2], [0.9, 0.5, 0.8, 0.7, 0.9, 0.6]
+    probabilities[np.arange(6), chosen] = sure
+    errors = confident_errors(network, cells, probabilities, most=3)
+    assert errors.confidence.tolist() == pytest.approx([0.8, 0.6, 0.5])
+    np.testing.assert_array_equal(errors.images, cells.images[[2, 5, 1]])
+    assert (errors.labels != errors.predicted).all()
+
+
+def test_a_map_is_the_evidence_for_the_class(network, cells):
+    """Averaged over the image and without its sign cut off, the evidence is the class's logit, less the bias."""
+    classes = np.array([0, 1, 2, 3, 0, 1])
+    maps = activation_maps(network, cells.images, classes)
+    backbone = network.get_layer(BACKBONE)
+    last = keras.Model(backbone.input, backbone.get_layer("top_activation").output)
+    found = last.predict(network.get_layer("standardisation")(cells.images.astype(np.float32)), verbose=0)
+    kernel = network.get_layer("probabilities").get_weights()[0]
+    evidence = np.maximum(np.stack([image @ kernel[:, label] for image, label in zip(found, classes, strict=True)]), 0)
+    peaks = evidence.max(axis=(1, 2), keepdims=True)
+    assert maps.shape == (6, 2, 2) and maps.dtype == np.float32
+    np.testing.assert_allclose(maps, evidence / np.maximum(peaks, 1e-12), atol=1e-4)
+
+
+def test_a_set_without_errors_is_kept_and_read_as_one(network, cells, tmp_path):
+    none = confident_errors(network, cells, np.eye(4)[cells.labels])
+    some = confident_errors(network, cells, np.eye(4)[(cells.labels + 1) % 4])
+    write_errors(tmp_path, {"clean": none, "composite": some})
+    kept = read_errors(tmp_path)
+    assert len(kept["clean"].images) == 0
+    np.testing.assert_array_equal(kept["composite"].maps, some.maps)
+    assert read_errors(tmp_path / "elsewhere") == {}
