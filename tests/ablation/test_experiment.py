@@ -15,7 +15,7 @@ from bloodcells.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
-BUDGET = replace(budget("trial"), medmnist_cells=4)
+BUDGET = replace(budget("trial"), start_cells=80, medmnist_cells=4)
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +24,12 @@ def cells() -> CellSet:
 
 
 @pytest.fixture
-def trained_at_once(monkeypatch) -> list[tuple[str, int]]:
+def trained_at_once(monkeypatch) -> list[tuple[str, int, int]]:
     """Training replaced by a network that sees brightness alone; what would have been trained is noted."""
-    noted: list[tuple[str, int]] = []
+    noted: list[tuple[str, int, int]] = []
 
     def train(training, validation, config, run: Path) -> keras.Model:
-        noted.append((config.policy, config.seed))
+        noted.append((config.policy, config.seed, len(training)))
         run.mkdir(parents=True)
         (run / "metrics.jsonl").write_text(json.dumps({"seconds": 2.0, "images_per_second": 24.0}) + "\n")
         (run / experiment.WEIGHTS).write_bytes(b"weights")
@@ -44,7 +44,7 @@ def trained_at_once(monkeypatch) -> list[tuple[str, int]]:
 def test_an_arm_leaves_one_record_that_tells_the_whole_experiment(cells, trained_at_once, tmp_path):
     shared = prepare_experiment(cells, cells, BUDGET, "scratch", tmp_path)
     record = read_record(run_arm(shared, "gaussian_noise", 4))
-    assert trained_at_once == [("none", 0), ("gaussian_noise", 4)]
+    assert trained_at_once == [("none", 0, 80), ("gaussian_noise", 4, 64)]
     assert (record.arm, record.seed) == ("gaussian_noise", 4)
     assert record.images == {"clean": 32, "composite": 32, "medmnist_c": 4}
     assert record.data_sha256 == shared.training.sha256

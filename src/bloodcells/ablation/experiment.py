@@ -67,11 +67,9 @@ def prepare_experiment(training: CellSet, validation: CellSet, budget: Budget, i
     Raises:
         KitError: the folder holds another experiment, or the initial weights cannot be had.
     """
-    experiment = Experiment(
-        _subset(training, budget.cells), _subset(validation, budget.validation_cells), budget, folder
-    )
-    train(experiment.training, {"clean": experiment.validation}, budget.start_config(init), folder / "start")
-    return experiment
+    known, validation = _subset(training, budget.start_cells), _subset(validation, budget.validation_cells)
+    train(known, {"clean": validation}, budget.start_config(init), folder / "start")
+    return Experiment(_subset(known, budget.cells), validation, budget, folder)
 
 
 def pending(folder: Path, arms: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
