@@ -61,8 +61,9 @@ def _run(options: argparse.Namespace) -> None:
 
     run = _run_folder(options)
     summary = walk.walk(
-        _cells(options), _training_config(options), options.tta, CHECKOUT / "submission", run, _cleaning(options)
-    )
+        _cells(options), _training_config(options), options.tta, CHECKOUT / "submission", run, _cleaning(options),
+        options.devices,
+    )  # fmt: skip
     draw_run(run, run / "report")
     for part, sets in summary["accuracy"].items():
         print(f"{part} accuracy: " + ", ".join(f"{name} {value:.4f}" for name, value in sets.items()))
@@ -94,7 +95,7 @@ def _train(options: argparse.Namespace) -> None:
 
     run = _run_folder(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
-    walk.fit(parts, _training_config(options), run)
+    walk.fit(parts, _training_config(options), run, options.devices)
     print(f"trained: {run}. Next: bloodcells evaluate --run {run} --data {options.data}")
 
 
@@ -274,6 +275,8 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--profile", default="quick", help="quick: minutes; full: what you upload (default: quick)")
         _add_init(verb)
         verb.add_argument("--seed", type=int, default=0, help="of training; data and split do not change with it")
+        verb.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs to train on at once, each with its "
+                          "share of every batch (default: 1)")  # fmt: skip
         verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-PROFILE-SEED)")
         _add_yes(verb)
     _add_tta(whole)

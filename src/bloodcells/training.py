@@ -24,6 +24,7 @@ from bloodcells.callbacks import CHECKPOINTS, METRICS, EpochEnd, StopOnNaN
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
 from bloodcells.config import Phase, TrainingConfig
+from bloodcells.devices import spread_over
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, replacing, write_json, write_text
@@ -35,7 +36,9 @@ from bloodcells.pretrained import initialise
 WEIGHTS = "weights.weights.h5"
 
 
-def train(training: CellSet, validation: Mapping[str, CellSet], config: TrainingConfig, run: Path) -> keras.Model:
+def train(
+    training: CellSet, validation: Mapping[str, CellSet], config: TrainingConfig, run: Path, devices: int = 1
+) -> keras.Model:
     """Train EfficientNetB3 into the folder ``run``, or go on with the run that is there.
 
     Args:
@@ -43,14 +46,16 @@ def train(training: CellSet, validation: Mapping[str, CellSet], config: Training
         validation: sets by name, measured after every epoch; nothing is chosen by them.
         config: the run.
         run: its folder; made if it is absent.
+        devices: among which every batch is shared out, as `devices.spread_over` says.
 
     Returns:
         The trained network, as `load_network` gives it.
 
     Raises:
         KitError: the folder holds another run, the initial weights cannot be had, there are fewer cells than a
-            batch, or the loss became NaN.
+            batch or fewer devices, or the loss became NaN.
     """
+    scope = spread_over(devices)
     largest = max(phase.batch_size for phase in config.phases)
     if len(training) < largest:
         raise KitError(
@@ -65,16 +70,18 @@ def train(training: CellSet, validation: Mapping[str, CellSet], config: Training
 
     keep_freed_memory()
     keras.utils.set_random_seed(config.seed)
-    network, done = _resumed(config, len(training), run)
+    with scope():
+        network, done = _resumed(config, len(training), run)
     if done == 0:
         initialise(network, config.init)
     for phase, first, last in _spans(config):
         if done >= last:
             continue
         if done == first:
-            if network.get_layer(BACKBONE).input_shape[1] != phase.working_size:
-                network = _at_size(phase.working_size, network, config)
-            _compile(network, phase, config, len(training))
+            with scope():
+                if network.get_layer(BACKBONE).input_shape[1] != phase.working_size:
+                    network = _at_size(phase.working_size, network, config)
+                _compile(network, phase, config, len(training))
         steps = len(training) // phase.batch_size
         network.fit(
             training_batches(training, phase.policy, phase.batch_size, config.seed, done, last),

@@ -104,9 +104,9 @@ def parts_of(run: Path, cells: CellSet) -> Parts:
     return parts
 
 
-def fit(parts: Parts, config: TrainingConfig, run: Path) -> None:
+def fit(parts: Parts, config: TrainingConfig, run: Path, devices: int = 1) -> None:
     """Train, or go on training, in ``run``; the clean and the corrupted validation set are measured every epoch."""
-    train(parts.train, _clean_and_composite(parts, "validation"), config, run)
+    train(parts.train, _clean_and_composite(parts, "validation"), config, run, devices)
 
 
 def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
@@ -199,9 +199,15 @@ def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[st
 
 
 def walk(
-    cells: CellSet, config: TrainingConfig, tta_level: int, submission: Path, run: Path, settings: CleaningSettings
+    cells: CellSet,
+    config: TrainingConfig,
+    tta_level: int,
+    submission: Path,
+    run: Path,
+    settings: CleaningSettings,
+    devices: int = 1,
 ) -> dict[str, Any]:
-    """All stages, from ``cells`` to a scored zip in ``run``.
+    """All stages, from ``cells`` to a scored zip in ``run``, trained on ``devices``.
 
     Returns:
         What ``summary.json`` holds: the cleaning's counts, the sizes of the parts, the accuracy by part and set at
@@ -219,7 +225,7 @@ def walk(
         f"{len(cells)} images, kept: {', '.join(f'{len(getattr(parts, part))} {part}' for part in PARTS)}", flush=True
     )
     began = time.perf_counter()
-    fit(parts, config, run)
+    fit(parts, config, run, devices)
     timed("train", began)
     began = time.perf_counter()
     evaluation = measure(run, parts, tta_level)
