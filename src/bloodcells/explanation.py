@@ -5,6 +5,7 @@ A run folder keeps them in ``errors.npz``, so that a page can show them without 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
     """Grad-CAM of one class for each image (Selvaraju et al. 2017, arXiv:1610.02391).
 
     Behind the last convolution this network only averages and multiplies, so that the gradient is the class's row of
-    weights and the map is that of Zhou et al. 2016 (arXiv:1512.04150); no backend is asked for a gradient.
+    weights and the map is that of Zhou et al. 2016 (arXiv:1512.04150); no backend is asked for a gradient. The grid is
+    coarse (3 x 3 at 96 px), and the padding of the strides favours its upper left corner; the mean over the eight
+    dihedral views, each turned back, favours none.
 
     Args:
         network: what `network.build_network` gives.
@@ -61,8 +64,7 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
         classes: (N,) integers, whose evidence is shown.
 
     Returns:
-        (N, h, w) float32, each 0..1 with 1 at its strongest place; all 0 where nothing speaks for the class. The grid
-        is coarse: 3 x 3 at 96 px.
+        (N, h, w) float32, each 0..1 with 1 at its strongest place; all 0 where nothing speaks for the class.
     """
     import keras  # takes seconds, and pages that only read do without
 
@@ -73,10 +75,16 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
     activations = keras.Model(network.input, last(network.get_layer("standardisation").output))
     if not len(images):
         return np.zeros((0, *activations.output_shape[1:3]), np.float32)
-    found = activations.predict(np.asarray(images, np.float32), batch_size=64, verbose=0)
     weights = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)[:, classes]
-    evidence = np.maximum(np.einsum("nhwk,kn->nhw", found, weights), 0)
-    return (evidence / np.maximum(evidence.max(axis=(1, 2), keepdims=True), 1e-12)).astype(np.float32)
+    pixels, mean = np.asarray(images, np.float32), 0.0
+    for quarter_turns, flipped in product(range(4), (False, True)):
+        turned = np.rot90(pixels, quarter_turns, axes=(1, 2))
+        view = np.ascontiguousarray(turned[:, :, ::-1] if flipped else turned)
+        evidence = np.einsum("nhwk,kn->nhw", activations.predict(view, batch_size=64, verbose=0), weights)
+        evidence = evidence[:, :, ::-1] if flipped else evidence
+        mean = mean + np.rot90(evidence, -quarter_turns, axes=(1, 2)) / 8
+    positive = np.maximum(mean, 0)
+    return (positive / np.maximum(positive.max(axis=(1, 2), keepdims=True), 1e-12)).astype(np.float32)
 
 
 def write_errors(run: Path, by_set: Mapping[str, Errors]) -> None:

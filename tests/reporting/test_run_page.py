@@ -39,6 +39,12 @@ def test_corruptions_are_listed_with_their_family(page: Path) -> None:
     assert "| jpeg | storage | 50 | 0.500 |" in text and "| smear | blur | 60 | 0.750 |" in text
 
 
+def test_phases_are_listed_with_what_they_reached(page: Path) -> None:
+    text = (page / "index.md").read_text(encoding="utf-8")
+    assert "| head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | 0.3000 |" in text
+    assert "| fine-tuning | 2 | flips | 64 | 64 | 0.001 | 80 | 3 | 0.7000 | 0.5000 |" in text
+
+
 def test_every_picture_is_written_and_shown(page: Path) -> None:
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (page / "index.md").read_text(encoding="utf-8"))
     assert sorted(shown) == sorted(path.name for path in page.iterdir() if path.suffix in (".png", ".jpg"))

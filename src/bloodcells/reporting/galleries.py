@@ -138,11 +138,13 @@ def errors_with_maps(by_set: Mapping[str, Errors], title: str) -> Figure:
     for axes in panels.flat:
         axes.set_axis_off()
     for row, (name, errors) in enumerate(shown.items()):
+        first = panels[2 * row, 0]
+        first.text(-0.06, 0.5, name, rotation=90, ha="right", va="center", fontsize=9, transform=first.transAxes)
         for place, image in enumerate(errors.images):
             above, below = panels[2 * row, place], panels[2 * row + 1, place]
             truth, taken = (COMPETITION.classes[labels[place]] for labels in (errors.labels, errors.predicted))
             above.imshow(image)
-            above.set_title(f"{name}: {truth}\n{taken}? {_share(errors.confidence[place])}", fontsize=7)
+            above.set_title(f"{truth}\n{taken}? {_share(errors.confidence[place])}", fontsize=7)
             below.imshow(image.mean(axis=2), cmap="gray")
             height, width = image.shape[:2]
             below.imshow(errors.maps[place], cmap="inferno", alpha=0.5, vmin=0, vmax=1, interpolation="bilinear",

@@ -13,7 +13,7 @@ from bloodcells.corruption.corruption_error import error_row
 from bloodcells.files import read_json, read_json_lines, write_text
 from bloodcells.reporting.plots import VIEWS
 from bloodcells.reporting.run_page import hardware
-from bloodcells.reporting.tables import errors_table, markdown_table, metrics_table
+from bloodcells.reporting.tables import errors_table, markdown_table, metrics_table, phases_table
 
 CARD = "README.md"
 
@@ -87,16 +87,6 @@ def _recipe(records: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> 
     config = records["config"]
     gate_level, images = records["gate"]["tta_level"], records["medmnist_c"]["images"]
     minutes = sum(epoch["seconds"] for epoch in epochs) / 60
-    columns = ("phase", "epochs", "policy", "px", "batch", "peak rate", "images/s", "minutes", "clean", "composite")
-    rows = []
-    for phase in config["phases"]:
-        own = [epoch for epoch in epochs if epoch["phase"] == phase["name"]]
-        seconds = sum(epoch["seconds"] for epoch in own)
-        rows.append(
-            (phase["name"], phase["epochs"], phase["policy"], phase["working_size"], phase["batch_size"],
-             f"{phase['learning_rate']:g}", f"{sum(epoch['images_per_second'] for epoch in own) / len(own):.0f}",
-             f"{seconds / 60:.0f}", f"{own[-1]['clean_accuracy']:.4f}", f"{own[-1]['composite_accuracy']:.4f}")
-        )  # fmt: skip
     return f"""## Data and recipe
 
 Cells: the training part of the competition-shaped file of the PBC data set, after cleaning (1,800 junk images and all
@@ -105,11 +95,11 @@ copies but one are out); SHA-256 of the cells `{config["data_sha256"][:16]}`. So
 4.0](https://creativecommons.org/licenses/by/4.0/); cropped, resized and compressed. These weights are derived from it
 and handed on under the same licence.
 
-{markdown_table(columns, rows)}
+{phases_table(config, epochs)}
 *AdamW with weight decay {config["weight_decay"]:g}, warm-up, then cosine to 0 in each phase; label smoothing
 {config["label_smoothing"]:g}, dropout {config["dropout"]:g}, seed {config["seed"]}. Clean, composite: validation
-accuracy on single views after the phase. {minutes:.0f} minutes of training in all on {hardware(records)}, TensorFlow
-with one thread and other work on the other core.*
+accuracy on single views after the phase. {minutes:.0f} minutes of training in all on {hardware(records)}, with other
+work beside it.*
 
 ```
 bloodcells run --data data/training_set.npz --profile full --init scratch

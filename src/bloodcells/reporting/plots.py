@@ -125,7 +125,6 @@ def reliability_curves(sets: Mapping[str, Any], title: str) -> Figure:
     for name, marker in zip(SETS, ("o", "s"), strict=True):
         images, confidence, accuracy = np.array(sets[name]["reliability"]).T
         label = f"{name}, calibration error {sets[name]['calibration_error']:.3f}"
-        axes.plot(confidence, accuracy, color=SET_COLOURS[name], linewidth=1)
         areas = np.maximum(300 * images / images.sum(), 12)
         axes.scatter(confidence, accuracy, s=areas, marker=marker, color=SET_COLOURS[name], label=label)
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))

@@ -10,7 +10,7 @@ from bloodcells.files import write_json, write_text
 from bloodcells.reporting import plots
 from bloodcells.reporting.galleries import errors_with_maps
 from bloodcells.reporting.record import run_record
-from bloodcells.reporting.tables import corruptions_table, metrics_table, pairs_table, scores_table
+from bloodcells.reporting.tables import corruptions_table, metrics_table, pairs_table, phases_table, scores_table
 
 _ERRORS = "errors.jpg"
 
@@ -106,8 +106,8 @@ curves: the last one is used.*
 
 ![Accuracy over confidence](reliability.png)
 
-*How often the network is right, by how sure it is; areas by the number of images. Above the line it is surer than it
-says: label smoothing keeps it modest.*
+*How often the network is right, by how sure it is; areas by the number of images. Above the line it is right more
+often than it says: label smoothing keeps it modest.*
 
 {_errors(record)}
 {corruptions_table(record["metrics"]["holdout"]["composite"][f"tta{record['tta_level']}"]["by_corruption"])}
@@ -126,8 +126,8 @@ def _errors(record: Mapping[str, Any]) -> str:
         return ""
     return f"""![The most confident errors]({_ERRORS})
 
-*Images over what spoke for the wrong class (Grad-CAM on a coarse grid, brighter is more); true class, then the class
-they are taken for with its probability.*
+*Images over what spoke for the wrong class (Grad-CAM on a coarse grid, mean over the dihedral views, brighter is
+more); true class, then the class they are taken for with its probability.*
 """
 
 
@@ -150,13 +150,17 @@ def _data(record: Mapping[str, Any]) -> str:
 
 def _cost(record: Mapping[str, Any]) -> str:
     environment = record["environment"]
+    settings = {name: value for name, value in record["config"].items() if name != "phases"}
     versions = {"Python": environment["python"], **environment["packages"]}
     return f"""## Cost and settings
 
 {pairs_table(record["seconds"], ("stage", "seconds"))}
 *On {hardware(record)}.*
 
-{pairs_table(record["config"], ("setting", "value"))}
+{phases_table(record["config"], record["epochs"])}
+*Clean, composite: validation accuracy on single views after the phase.*
+
+{pairs_table(settings, ("setting", "value"))}
 {pairs_table(versions, ("software", "version"))}
 All of this page, and the confusion matrix of every set, as data: [record.json](record.json).
 """

@@ -63,6 +63,27 @@ def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
     return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
 
 
+def phases_table(config: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> str:
+    """What training did, phase by phase, and where it stood on the validation cells after each.
+
+    Args:
+        config: of the run, as ``config.json`` holds it.
+        epochs: the lines of ``metrics.jsonl``.
+    """
+    columns = ("phase", "epochs", "policy", "px", "batch", "peak rate", "images/s", "minutes", "clean", "composite")
+    rows, first = [], 0
+    for phase in config["phases"]:
+        own = epochs[first : first + phase["epochs"]]
+        first += phase["epochs"]
+        rows.append(
+            (phase["name"], phase["epochs"], phase["policy"], phase["working_size"], phase["batch_size"],
+             f"{phase['learning_rate']:g}", f"{sum(epoch['images_per_second'] for epoch in own) / len(own):.0f}",
+             f"{sum(epoch['seconds'] for epoch in own) / 60:.0f}", f"{own[-1]['clean_accuracy']:.4f}",
+             f"{own[-1]['composite_accuracy']:.4f}")
+        )  # fmt: skip
+    return markdown_table(columns, rows)
+
+
 def corruptions_table(by_corruption: Mapping[str, tuple[int, float]]) -> str:
     """Accuracy under each corruption of the composite set, as `evaluation.accuracy_by_corruption` gives it."""
     rows = [
