@@ -21,18 +21,18 @@ def views_that_change(*images: int) -> np.ndarray:
     return probabilities(np.full(1000, 0.5), best)
 
 
-def test_the_gate_lets_two_labels_in_a_thousand_stay_wrong() -> None:
+def test_the_gate_lets_one_label_in_a_thousand_stay_wrong() -> None:
     first = probabilities(MARGINS)
-    assert choose_gate(first, views_that_change(900, 800, 555, 100)) == pytest.approx(0.56)
-    assert choose_gate(first, views_that_change(900, 800)) == 0.0
+    assert choose_gate(first, views_that_change(900, 555, 100)) == pytest.approx(0.56)
+    assert choose_gate(first, views_that_change(900)) == 0.0
     assert choose_gate(first, first) == 0.0
 
 
 def test_the_gate_is_the_lowest_that_does_it() -> None:
-    first, views = probabilities(MARGINS), views_that_change(900, 800, 555, 100)
+    first, views = probabilities(MARGINS), views_that_change(900, 555, 100)
     gate = choose_gate(first, views)
     equal = [np.mean(gated(first, views, g).argmax(axis=1) == views.argmax(axis=1)) for g in (gate - 0.01, gate)]
-    assert equal == [pytest.approx(0.997), pytest.approx(0.998)]
+    assert equal == [pytest.approx(0.998), pytest.approx(0.999)]
 
 
 def test_in_a_small_set_no_label_may_differ() -> None:
