@@ -13,6 +13,7 @@ import numpy as np
 
 from bloodcells.cells import CellSet
 from bloodcells.files import replacing
+from bloodcells.inference import dihedral_views
 
 if TYPE_CHECKING:
     import keras
@@ -77,10 +78,9 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
         return np.zeros((0, *activations.output_shape[1:3]), np.float32)
     weights = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)[:, classes]
     pixels, mean = np.asarray(images, np.float32), 0.0
-    for quarter_turns, flipped in product(range(4), (False, True)):
-        turned = np.rot90(pixels, quarter_turns, axes=(1, 2))
-        view = np.ascontiguousarray(turned[:, :, ::-1] if flipped else turned)
-        evidence = np.einsum("nhwk,kn->nhw", activations.predict(view, batch_size=64, verbose=0), weights)
+    for view, (flipped, quarter_turns) in zip(dihedral_views(2), product((False, True), range(4)), strict=True):
+        found = activations.predict(view(pixels), batch_size=64, verbose=0)
+        evidence = np.einsum("nhwk,kn->nhw", found, weights)
         evidence = evidence[:, :, ::-1] if flipped else evidence
         mean = mean + np.rot90(evidence, -quarter_turns, axes=(1, 2)) / 8
     positive = np.maximum(mean, 0)
