@@ -115,6 +115,44 @@ def test_a_folder_of_another_run_is_refused(complete, cells, change):
         training.train(cells, {}, replace(CONFIG, **change), complete)
 
 
+def test_a_phase_ends_with_the_average_of_its_weights_also_when_it_was_cut_off_right_after(cells, tmp_path):
+    averaged = replace(CONFIG, phases=(replace(WHOLE, epochs=1),), ema_momentum=0.9)
+    kept = training.train(cells, {}, averaged, tmp_path).get_weights()
+    (tmp_path / training.WEIGHTS).unlink()
+    for before, after in zip(kept, training.train(cells, {}, averaged, tmp_path).get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    raw = training.build_network(96, 32, 8, CONFIG.dropout)
+    raw.load_weights(next((tmp_path / "checkpoints").glob("*.h5")))
+    assert not np.array_equal(raw.get_layer("probabilities").kernel, kept[-2])
+
+
+def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
+    network = training.build_network(96, 32, 8, 0.2)
+    drops = [layer for layer in network.get_layer(training.BACKBONE).layers if isinstance(layer, keras.layers.Dropout)]
+    own = [layer.rate for layer in drops]
+    training._set_stochastic_depth(network, 0.0)
+    assert {layer.rate for layer in drops} == {0.0}
+    training._set_stochastic_depth(network, 0.2)
+    assert [layer.rate for layer in drops] == pytest.approx(own)
+
+
+def test_a_frozen_batchnorm_keeps_everything_while_the_kernels_train(complete, cells, tmp_path):
+    frozen = replace(CONFIG, phases=(replace(WHOLE, epochs=1, frozen_batchnorm=True),))
+    frozen = replace(frozen, init=str(complete / training.WEIGHTS))
+    before = training.load_network(complete).get_layer(training.BACKBONE).layers
+    after = training.train(cells, {}, frozen, tmp_path).get_layer(training.BACKBONE).layers
+    normalizations = (keras.layers.BatchNormalization, keras.layers.Normalization)
+    for old, new in zip(before, after, strict=True):
+        same = [np.array_equal(*pair) for pair in zip(old.get_weights(), new.get_weights(), strict=True)]
+        assert all(same) if isinstance(old, normalizations) else not any(same) or not same, old.name
+
+
+def test_class_weights_are_one_on_average():
+    labels = np.array([0] * 6 + [2] * 2)
+    weights = training._inverse_frequencies(CellSet(np.zeros((8, 96, 96, 3), np.uint8), labels, "invented"))
+    assert weights == {0: pytest.approx(8 / 12), 2: 2.0}
+
+
 def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_path):
     run = tmp_path / "grown"
     shutil.copytree(complete, run)

@@ -196,6 +196,7 @@ def _corrupt(options: argparse.Namespace) -> None:
 
 def _ablate(options: argparse.Namespace) -> None:
     from bloodcells import walk
+    from bloodcells.ablation.arms import RECIPE_BASELINE, RECIPES, changes_recipe
     from bloodcells.ablation.budget import budget
     from bloodcells.ablation.experiment import nearness, pending, prepare_experiment, run_arm
     from bloodcells.ablation.tasks import run_arms_on_ray
@@ -203,7 +204,8 @@ def _ablate(options: argparse.Namespace) -> None:
     from bloodcells.pretrained import starting_point
     from bloodcells.reporting.ablation_page import draw_ablation
 
-    arms = POLICIES if options.arms == ["all"] else options.arms
+    groups = {"all": POLICIES, "recipes": (RECIPE_BASELINE, *RECIPES)}
+    arms = groups.get(options.arms[0], options.arms) if len(options.arms) == 1 else options.arms
     work = pending(options.out, arms, options.seeds)
     print(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
     parts = walk.prepare(_cells(options), options.out, _cleaning(options))
@@ -215,7 +217,8 @@ def _ablate(options: argparse.Namespace) -> None:
         written = (run_arm(experiment, arm, seed) for arm, seed in work)
     for count, path in enumerate(written, start=1):
         print(f"{count} of {len(work)}: {path}", flush=True)
-    print(draw_ablation(options.out, options.out / "report", nearness(), parts.validation))
+    shown = None if changes_recipe(arms) else parts.validation
+    print(draw_ablation(options.out, options.out / "report", nearness(), shown))
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -343,8 +346,8 @@ def _parser() -> argparse.ArgumentParser:
     ablate = add("ablate", _ablate, "train one arm for each augmentation policy and compare them; resumes")
     _add_source(ablate)
     ablate.add_argument("--arms", nargs="+", default=["flips", "randaugment", "augmix", "mixup", "cutmix",
-                        "gaussian_noise"], metavar="ARM", help="policies, or all (default: flips and the published "
-                        "system's five)")  # fmt: skip
+                        "gaussian_noise"], metavar="ARM", help="policies, or changes to the recipe; all for every "
+                        "policy, recipes for every change (default: flips, the published system's five)")  # fmt: skip
     ablate.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED", help="(default: 0 1 2)")
     ablate.add_argument("--budget", default="cpu", help="cpu: some minutes for an arm on 2 cores; gpu: every cell at "
                         "full size; trial: seconds, for no conclusion (default: cpu)")  # fmt: skip

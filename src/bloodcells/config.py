@@ -17,9 +17,12 @@ class Phase:
         policy: name of the augmentation policy.
         working_size: height and width at which the backbone sees the cells, pixels.
         batch_size: cells per step.
-        learning_rate: peak rate of AdamW, reached after the warm-up, then cosine to 0.
+        learning_rate: peak rate of the optimizer, reached after the warm-up, then cosine to 0.
         warmup_steps: steps from rate 0 to the peak; at most half of the phase.
         head_only: train the head with Adam at a constant rate; the backbone and its BatchNorm statistics stay.
+        stochastic_depth: share of the images for which the last residual block is left out, 0..1; falls linearly to 0
+            at the first block (Huang et al. 2016, arXiv:1603.09382).
+        frozen_batchnorm: every BatchNorm keeps its statistics, scale and shift.
     """
 
     name: str
@@ -30,6 +33,8 @@ class Phase:
     learning_rate: float
     warmup_steps: int = 0
     head_only: bool = False
+    stochastic_depth: float = 0.2
+    frozen_batchnorm: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,10 @@ class TrainingConfig:
         init: where the weights start: ``imagenet``, ``kit``, ``scratch`` or the path of a file, as
             `pretrained.initialise` takes it.
         phases: what is done, in order. The network keeps the working size of the last.
-        weight_decay: decoupled weight decay of AdamW.
+        optimizer: ``adamw`` or ``lion``.
+        weight_decay: decoupled weight decay of the optimizer.
+        ema_momentum: of an exponential moving average of the weights that each phase ends with, 0..1; 0 for none.
+        class_weights: weight each class in the loss by its inverse frequency.
         label_smoothing: share of the label spread over all classes, 0..1.
         dropout: dropout before the head, 0..1.
         seed: of the data order, the head's initialisation and the augmentation.
@@ -48,9 +56,12 @@ class TrainingConfig:
 
     init: str
     phases: tuple[Phase, ...]
+    optimizer: str = "adamw"
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     dropout: float = 0.2
+    ema_momentum: float = 0.0
+    class_weights: bool = False
     seed: int = 0
 
     @property
@@ -121,6 +132,8 @@ _PHASES: dict[str, dict[str, tuple[Phase, ...]]] = {
             Phase("flips, 64 px", 3, "flips", 64, batch_size=32, learning_rate=2e-3, warmup_steps=200),
             Phase("chain, 64 px", 14, "chain", 64, batch_size=32, learning_rate=1.5e-3, warmup_steps=200),
             Phase("warm restart, 64 px", 6, "chain", 64, batch_size=32, learning_rate=1e-3, warmup_steps=100),
+            Phase("whole depth, 64 px", 28, "chain", 64, batch_size=32, learning_rate=1.5e-3, warmup_steps=200,
+                  stochastic_depth=0.0),
         ),
     },
 }

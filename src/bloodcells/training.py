@@ -18,12 +18,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.callbacks import CHECKPOINTS, METRICS, EpochEnd, StopOnNaN
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
 from bloodcells.config import Phase, TrainingConfig
+from bloodcells.cpu_layers import faster_on_cpu
 from bloodcells.devices import spread_over
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError
@@ -34,6 +36,7 @@ from bloodcells.network import BACKBONE, build_network
 from bloodcells.pretrained import initialise
 
 WEIGHTS = "weights.weights.h5"
+_OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
 
 
 def train(
@@ -79,16 +82,17 @@ def train(
             continue
         if done == first:
             with scope():
-                if network.get_layer(BACKBONE).input_shape[1] != phase.working_size:
-                    network = _at_size(phase.working_size, network, config)
+                network = _at_size(phase.working_size, network, config)
                 _compile(network, phase, config, len(training))
         steps = len(training) // phase.batch_size
+        # When it ends, Keras puts the average of the weights in place of the weights, where one was taken.
         network.fit(
             training_batches(training, phase.policy, phase.batch_size, config.seed, done, last),
             initial_epoch=done,
             epochs=last,
             steps_per_epoch=steps,
             shuffle=False,
+            class_weight=_inverse_frequencies(training) if config.class_weights else None,
             callbacks=[StopOnNaN(), EpochEnd(run, phase.name, validation, phase.batch_size * steps)],
             verbose=1 if sys.stdout.isatty() else 2,
         )
@@ -134,7 +138,9 @@ def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
 
 
 def _build(working_size: int, config: TrainingConfig) -> keras.Model:
-    return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), config.dropout)
+    return faster_on_cpu(
+        build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), config.dropout)
+    )
 
 
 def _at_size(working_size: int, network: keras.Model, config: TrainingConfig) -> keras.Model:
@@ -155,6 +161,11 @@ def _spans(config: TrainingConfig) -> Iterator[tuple[Phase, int, int]]:
 def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: int) -> None:
     """Set what is trained and with what. A frozen backbone also keeps its BatchNorm statistics."""
     network.get_layer(BACKBONE).trainable = not phase.head_only
+    _set_stochastic_depth(network, phase.stochastic_depth)
+    if phase.frozen_batchnorm:
+        for layer in network.get_layer(BACKBONE).layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
     if phase.head_only:
         optimizer = keras.optimizers.Adam(phase.learning_rate)
     else:
@@ -166,7 +177,13 @@ def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: 
             warmup_target=phase.learning_rate,
             warmup_steps=warmup,
         )
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=1.0)
+        optimizer = _OPTIMIZERS[config.optimizer](
+            rate,
+            weight_decay=config.weight_decay,
+            clipnorm=1.0,
+            use_ema=config.ema_momentum > 0,
+            ema_momentum=config.ema_momentum,
+        )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     network.compile(
         optimizer,
@@ -178,11 +195,26 @@ def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: 
     optimizer.build(network.trainable_variables)
 
 
+def _inverse_frequencies(training: CellSet) -> dict[int, float]:
+    """Of each class that occurs; their mean over the cells is 1."""
+    classes, counts = np.unique(training.labels, return_counts=True)
+    return dict(zip(classes.tolist(), (len(training) / (len(classes) * counts)).tolist(), strict=True))
+
+
+def _set_stochastic_depth(network: keras.Model, rate: float) -> None:
+    """Leave out residual blocks at rates that rise to ``rate``, as `keras.applications` does with 0.2."""
+    layers = network.get_layer(BACKBONE).layers
+    blocks = sorted({layer.name.split("_")[0] for layer in layers if layer.name.startswith("block")})
+    for layer in layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = rate * blocks.index(layer.name.split("_")[0]) / len(blocks)
+
+
 def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model, int]:
     """The network of the newest checkpoint that can be read, compiled, and its epochs; else a new one and 0."""
     for checkpoint in sorted((run / CHECKPOINTS).glob("epoch-*.weights.h5"), reverse=True):
         done = int(checkpoint.name.removeprefix("epoch-").split(".")[0])
-        phase = next(phase for phase, _, last in _spans(config) if done <= last)
+        phase, _, last = next(span for span in _spans(config) if done <= span[2])
         network = _build(phase.working_size, config)
         _compile(network, phase, config, cells)
         try:
@@ -192,6 +224,8 @@ def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model
             continue
         lines = (run / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(run / METRICS, "".join(lines[:done]))
+        if done == last:
+            network.optimizer.finalize_variable_values(network.trainable_variables)
         print(f"resumed after epoch {done}")
         return network, done
     return _build(config.phases[0].working_size, config), 0

@@ -47,6 +47,12 @@ def test_without_the_baseline_there_are_no_differences(invent_arms):
     assert all(arm.difference["composite"] is None for arm in summary.arms)
 
 
+def test_changes_to_the_recipe_are_compared_with_its_policy(invent_arms):
+    summary = summarise(invent_arms(["full", "lion"], [0, 1]))
+    assert summary.baseline == "full"
+    assert arm_of(summary, "lion").difference["composite"] is not None
+
+
 def test_a_summary_is_json(invent_arms):
     value = json.loads(json.dumps(summarise(invent_arms(["flips", "chain"], [0, 1])).as_dict(), allow_nan=False))
     assert value["kind"] == "ablation"

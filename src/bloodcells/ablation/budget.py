@@ -1,8 +1,9 @@
 """What every arm of an ablation gets: cells, steps, sizes. Arms that are compared share one budget."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from bloodcells.ablation.arms import Arm
 from bloodcells.config import Phase, TrainingConfig
 from bloodcells.errors import KitError
 
@@ -47,9 +48,11 @@ class Budget:
             phases.insert(0, Phase("head", 1, **{**self._common("none"), "learning_rate": 2e-3, "head_only": True}))
         return TrainingConfig(init=init, phases=tuple(phases))
 
-    def arm_config(self, arm: str, seed: int, start: str) -> TrainingConfig:
-        """How an arm is trained from the weights in ``start``: its policy is all that differs from another arm."""
-        return TrainingConfig(init=start, phases=(Phase("arm", self.epochs, **self._common(arm)),), seed=seed)
+    def arm_config(self, arm: Arm, seed: int, start: str) -> TrainingConfig:
+        """How an arm is trained from the weights in ``start``: what it says is all that differs from another arm."""
+        phase = Phase("arm", self.epochs, **self._common(arm.policy))
+        phase = replace(phase, learning_rate=arm.rate * phase.learning_rate, **arm.phase)
+        return TrainingConfig(init=start, phases=(phase,), seed=seed, **arm.training)
 
     def _common(self, policy: str) -> dict[str, Any]:
         return {

@@ -19,10 +19,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from bloodcells.ablation.arms import ARMS
+from bloodcells.ablation.arms import arm as arm_named
 from bloodcells.ablation.budget import Budget
 from bloodcells.ablation.records import ArmRecord, BalancedErrors, record_path, write_record
 from bloodcells.augmentation.pipeline import training_batches
-from bloodcells.augmentation.policies import POLICIES, policy
+from bloodcells.augmentation.policies import policy
 from bloodcells.callbacks import METRICS
 from bloodcells.cells import CellSet
 from bloodcells.corruption import composite
@@ -79,8 +81,7 @@ def pending(folder: Path, arms: Sequence[str], seeds: Sequence[int]) -> list[tup
         KitError: an arm is unknown, or named twice.
     """
     for arm in arms:
-        if arm not in POLICIES:
-            raise KitError(f"unknown arm: expected one of {', '.join(POLICIES)}, got {arm!r}. Choose among them.")
+        arm_named(arm)
     if len(set(arms)) < len(arms) or len(set(seeds)) < len(seeds):
         raise KitError(f"arms and seeds: expected each once, got {', '.join(arms)} and {list(seeds)}. Remove one.")
     return [(arm, seed) for seed in seeds for arm in arms if not record_path(folder, arm, seed).exists()]
@@ -90,7 +91,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
     """Train one arm with one seed, measure it and write its record; return the record's path."""
     keras.backend.clear_session()  # else every arm's graphs stay in memory
     budget, run = experiment.budget, experiment.folder / "runs" / f"{arm}-{seed}"
-    config = budget.arm_config(arm, seed, str(experiment.start))
+    config = budget.arm_config(arm_named(arm), seed, str(experiment.start))
     network = train(experiment.training, {}, config, run)
     epochs = read_json_lines(run / METRICS)
 
@@ -122,7 +123,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
         steps=budget.epochs * (len(experiment.training) // budget.batch_size),
         train_seconds=round(sum(epoch["seconds"] for epoch in epochs), 1),
         images_per_second=epochs[-1]["images_per_second"],
-        policy_images_per_second=_throughput(experiment.training, arm, budget.batch_size),
+        policy_images_per_second=_throughput(experiment.training, config.policy, budget.batch_size),
         environment=describe_environment(),
     )
     path = write_record(experiment.folder, record)
@@ -132,7 +133,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
 
 def nearness() -> Mapping[str, frozenset[str]]:
     """What each arm's augmentation comes near to among the corruptions that test it."""
-    return {arm: policy(arm).near for arm in POLICIES}
+    return {arm: policy(arm_named(arm).policy).near for arm in ARMS}
 
 
 def _subset(cells: CellSet, count: int) -> CellSet:

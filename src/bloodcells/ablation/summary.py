@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bloodcells.ablation.arms import BASELINE, RECIPE_BASELINE, changes_recipe
 from bloodcells.ablation.records import PAIRED_SETS, SETS, ArmRecord
 from bloodcells.ablation.statistics import PairedDifference, Spread, paired_difference, spread
 from bloodcells.corruption.corruption_error import ErrorRow, be, error_row, relative_be
-
-BASELINE = "flips"
-"""The arm that the others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,9 @@ class AblationSummary:
         return {"kind": "ablation", **asdict(self)}
 
 
-def summarise(records: Sequence[ArmRecord], baseline: str = BASELINE) -> AblationSummary:
+def summarise(records: Sequence[ArmRecord]) -> AblationSummary:
     """The summary of ``records``, which `read_records` has checked; at least one."""
+    baseline = RECIPE_BASELINE if changes_recipe([record.arm for record in records]) else BASELINE
     by_arm: dict[str, list[ArmRecord]] = {}
     for record in records:
         by_arm.setdefault(record.arm, []).append(record)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bloodcells.ablation.arms import ARMS, arm, changes_recipe
 from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
 from bloodcells.cells import CellSet
@@ -19,7 +20,7 @@ from bloodcells.reporting.ablation_tables import (
 )
 from bloodcells.reporting.galleries import one_of_each_class, policy_views
 from bloodcells.reporting.run_page import hardware
-from bloodcells.reporting.tables import pairs_table
+from bloodcells.reporting.tables import markdown_table, pairs_table
 
 VIEWS = 4
 """Augmented views of a cell in an arm's gallery."""
@@ -68,8 +69,8 @@ def draw_ablation(
 
 def ablation_page(summary: AblationSummary, galleries: Sequence[str]) -> str:
     """The page in Markdown; ``galleries`` are names of pictures beside it."""
-    sections = (_head(summary), _results(summary), _by_corruption(summary), _cost(summary), _gallery(galleries),
-                _method(summary), _settings(summary))  # fmt: skip
+    sections = (_head(summary), _results(summary), _arms(summary), _by_corruption(summary), _cost(summary),
+                _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
     return "\n".join(section for section in sections if section)
 
 
@@ -93,10 +94,11 @@ def _head(summary: AblationSummary) -> str:
     unfinished = f"\n**Unfinished:** {lacking}.\n" if lacking else ""
     machines = " and on ".join(dict.fromkeys(hardware({"environment": one}) for one in summary.environments))
     count = len(summary.arms)
-    return f"""# What each augmentation is worth
+    compared = "change to the recipe" if changes_recipe([one.arm for one in summary.arms]) else "augmentation"
+    return f"""# What each {compared} is worth
 
 {COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {_seeds(summary.seeds)}, on {machines}.
-For one seed every arm starts from the same weights and sees the same cells in the same order; only the augmentation
+For one seed every arm starts from the same weights and sees the same cells in the same order; only the {compared}
 differs.
 
 Best on the composite set: **`{best.arm}`, {accuracy:.3f}**{ahead}.
@@ -119,6 +121,13 @@ to AlexNet's, lower is better. In parentheses: 95 % interval of the paired diffe
 *The same differences, drawn. Where a bar does not reach the line at 0, the chance of seeds and cells alone would make
 such a difference less than once in twenty times.*
 """
+
+
+def _arms(summary: AblationSummary) -> str:
+    described = [(f"`{one.arm}`", arm(one.arm).describe) for one in summary.arms if one.arm in ARMS]
+    return f"""## The arms
+
+{markdown_table(("arm", "what it is"), described)}"""
 
 
 def _by_corruption(summary: AblationSummary) -> str:
