@@ -29,21 +29,27 @@ def test_the_most_confident_errors_come_first_and_nothing_right_is_shown(network
     assert (errors.labels != errors.predicted).all()
 
 
-def test_a_map_is_the_evidence_for_the_class(network, cells):
-    """An image that is the same from all sides has the evidence of a single view, made symmetric."""
-    half = cells.images.astype(np.float32)
-    half = half + half[:, ::-1]
-    half = half + half[:, :, ::-1]
-    symmetric = (half + half.transpose(0, 2, 1, 3)) / 8
-    classes = np.array([0, 1, 2, 3, 0, 1])
-    maps = activation_maps(network, symmetric, classes)
+def test_a_map_is_the_evidence_for_the_class(network):
+    """An even image has the same evidence in every view and position: that of a single view, made symmetric."""
+    even, classes = np.full((6, 64, 64, 3), 90.0, np.float32), np.array([0, 1, 2, 3, 0, 1])
+    maps = activation_maps(network, even, classes)
     backbone = network.get_layer(BACKBONE)
     last = keras.Model(backbone.input, backbone.get_layer("top_activation").output)
-    found = last.predict(network.get_layer("standardisation")(symmetric), verbose=0)
+    found = last.predict(network.get_layer("standardisation")(even), verbose=0)
     kernel = network.get_layer("probabilities").get_weights()[0]
     mean = np.stack([(image @ kernel[:, label]).mean() for image, label in zip(found, classes, strict=True)])
-    assert maps.shape == (6, 2, 2) and maps.dtype == np.float32
+    assert maps.shape == (6, 8, 8) and maps.dtype == np.float32
     np.testing.assert_allclose(maps, np.broadcast_to((mean > 0)[:, None, None], maps.shape), atol=1e-3)
+
+
+def test_a_map_moves_with_what_is_shown(network):
+    """By a place of the finer grid, 8 px of 64, but where that leads into the next place of the network's own."""
+    place = np.zeros((2, 64, 64, 3), np.float32) + 200
+    place[0, 24:40, 24:40] = place[1, 32:48, 24:40] = (20, 0, 90)
+    still, moved = activation_maps(network, place, np.array([1, 1]))
+    after, before = moved[[1, 2, 3, 5, 6, 7]], still[[0, 1, 2, 4, 5, 6]]
+    np.testing.assert_allclose(after / after.max(), before / before.max(), atol=1e-3)
+    assert np.abs(moved - still).max() > 0.03
 
 
 def test_a_map_turns_with_its_image(network, cells):

@@ -8,7 +8,7 @@ import pytest
 
 from bloodcells import training
 from bloodcells.errors import KitError
-from bloodcells.files import write_json
+from bloodcells.files import WEIGHTS, write_json
 from bloodcells.network import build_network
 from bloodcells.publishing import publish_weights
 
@@ -17,7 +17,7 @@ from bloodcells.publishing import publish_weights
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     keras.utils.set_random_seed(0)
-    build_network(96, 32, 8, 0.2).save_weights(folder / training.WEIGHTS)
+    build_network(96, 32, 8, 0.2).save_weights(folder / WEIGHTS)
     write_json(folder / "config.json", {"working_size": 32, "dropout": 0.2})
     write_json(folder / "evaluation.json", {"holdout": {}})
     return folder
@@ -31,7 +31,7 @@ def published(run, tmp_path_factory) -> Path:
 
 
 def test_the_file_is_half_as_large_and_loads_like_a_run(run, published):
-    assert (published / training.WEIGHTS).stat().st_size < 0.55 * (run / training.WEIGHTS).stat().st_size
+    assert (published / WEIGHTS).stat().st_size < 0.55 * (run / WEIGHTS).stat().st_size
     whole, half = training.load_network(run), training.load_network(published)
     for before, after in zip(whole.get_weights(), half.get_weights(), strict=True):
         np.testing.assert_array_equal(after, before.astype(np.float16).astype(before.dtype))
@@ -41,7 +41,7 @@ def test_what_half_precision_costs_is_written_down(published):
     card = json.loads((published / "weights.json").read_text())
     assert card["precision"] == "float16"
     assert 0 < card["largest_change_of_a_probability"] < 0.01
-    assert card["bytes"] == (published / training.WEIGHTS).stat().st_size
+    assert card["bytes"] == (published / WEIGHTS).stat().st_size
 
 
 def test_weights_that_are_there_are_not_overwritten_unasked(run, published):
@@ -53,12 +53,12 @@ def test_weights_that_are_there_are_not_overwritten_unasked(run, published):
 def test_a_weight_beyond_half_precision_is_refused_and_nothing_is_written(run, tmp_path):
     large = tmp_path / "large"
     large.mkdir()
-    for name in ("config.json", "evaluation.json", training.WEIGHTS):
+    for name in ("config.json", "evaluation.json", WEIGHTS):
         (large / name).write_bytes((run / name).read_bytes())
-    with h5py.File(large / training.WEIGHTS, "r+") as file:
+    with h5py.File(large / WEIGHTS, "r+") as file:
         names: list[str] = []
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         file[names[0]][...] = 1e6
     with pytest.raises(KitError, match="cannot be stored at half precision"):
         publish_weights(large, tmp_path / "out")
-    assert not (tmp_path / "out" / training.WEIGHTS).exists()
+    assert not (tmp_path / "out" / WEIGHTS).exists()

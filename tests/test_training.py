@@ -13,7 +13,7 @@ from bloodcells import training
 from bloodcells.cells import CellSet
 from bloodcells.config import Phase, TrainingConfig
 from bloodcells.errors import KitError
-from bloodcells.files import write_json
+from bloodcells.files import WEIGHTS, write_json
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
@@ -40,7 +40,7 @@ def lines(run: Path) -> list[dict]:
 def cut_off_after(epoch: int, complete: Path, run: Path) -> None:
     """Make of a complete run the folder that a run killed during epoch ``epoch`` + 1 leaves."""
     shutil.copytree(complete, run)
-    (run / training.WEIGHTS).unlink()
+    (run / WEIGHTS).unlink()
     for checkpoint in (run / "checkpoints").glob("*.h5"):
         if int(checkpoint.name[6:10]) > epoch:
             checkpoint.unlink()
@@ -67,7 +67,7 @@ def test_only_the_last_two_checkpoints_are_kept(complete):
 
 def test_the_result_carries_no_optimizer(complete):
     newest = complete / "checkpoints" / "epoch-0003.weights.h5"
-    assert (complete / training.WEIGHTS).stat().st_size < 0.4 * newest.stat().st_size
+    assert (complete / WEIGHTS).stat().st_size < 0.4 * newest.stat().st_size
 
 
 def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
@@ -118,7 +118,7 @@ def test_a_folder_of_another_run_is_refused(complete, cells, change):
 def test_a_phase_ends_with_the_average_of_its_weights_also_when_it_was_cut_off_right_after(cells, tmp_path):
     averaged = replace(CONFIG, phases=(replace(WHOLE, epochs=1),), ema_momentum=0.9)
     kept = training.train(cells, {}, averaged, tmp_path).get_weights()
-    (tmp_path / training.WEIGHTS).unlink()
+    (tmp_path / WEIGHTS).unlink()
     for before, after in zip(kept, training.train(cells, {}, averaged, tmp_path).get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     raw = training.build_network(96, 32, 8, CONFIG.dropout)
@@ -138,7 +138,7 @@ def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
 
 def test_a_frozen_batchnorm_keeps_everything_while_the_kernels_train(complete, cells, tmp_path):
     frozen = replace(CONFIG, phases=(replace(WHOLE, epochs=1, frozen_batchnorm=True),))
-    frozen = replace(frozen, init=str(complete / training.WEIGHTS))
+    frozen = replace(frozen, init=str(complete / WEIGHTS))
     before = training.load_network(complete).get_layer(training.BACKBONE).layers
     after = training.train(cells, {}, frozen, tmp_path).get_layer(training.BACKBONE).layers
     normalizations = (keras.layers.BatchNormalization, keras.layers.Normalization)
@@ -156,7 +156,7 @@ def test_class_weights_are_one_on_average():
 def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_path):
     run = tmp_path / "grown"
     shutil.copytree(complete, run)
-    (run / training.WEIGHTS).unlink()
+    (run / WEIGHTS).unlink()
     larger = Phase("larger", 1, "flips", 48, batch_size=16, learning_rate=0.0)
     grown = replace(CONFIG, phases=(HEAD, WHOLE, larger))
     write_json(run / "config.json", {**grown.as_dict(), "data_sha256": cells.sha256, "data_origin": cells.origin})
@@ -182,7 +182,7 @@ def test_a_loss_that_is_not_a_number_stops_and_names_the_step(cells, tmp_path, m
     monkeypatch.setattr(training, "training_batches", poisoned)
     with pytest.raises(KitError, match="the loss became nan in epoch 1, step 1"):
         training.train(cells, {}, CONFIG, tmp_path / "run")
-    assert not (tmp_path / "run" / training.WEIGHTS).exists()
+    assert not (tmp_path / "run" / WEIGHTS).exists()
 
 
 def test_fewer_cells_than_a_batch_are_refused_before_anything_is_written(cells, tmp_path):
@@ -199,6 +199,6 @@ def test_an_unfinished_run_has_no_network_yet(complete, tmp_path):
 
 def test_truncated_weights_are_told_as_such(complete, tmp_path):
     shutil.copytree(complete, tmp_path / "run")
-    (tmp_path / "run" / training.WEIGHTS).write_bytes(b"\x89HDF\r\n\x1a\n")
+    (tmp_path / "run" / WEIGHTS).write_bytes(b"\x89HDF\r\n\x1a\n")
     with pytest.raises(KitError, match="truncated"):
         training.load_network(tmp_path / "run")

@@ -1,10 +1,14 @@
-"""What the competition is. For the next one, change this file.
+"""What the competition is: one file of facts, ``competition.toml``, or the one that BLOODCELLS_COMPETITION names."""
 
-Facts of *AN2DL 2024-25, homework 1* (Codabench competition 4430), read from its starting kit, from
-accepted submissions and from the source of Codabench's worker.
-"""
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
 
-from dataclasses import dataclass
+from bloodcells.errors import KitError
+
+VARIABLE = "BLOODCELLS_COMPETITION"
+BLOOD_CELLS = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True)
@@ -41,24 +45,33 @@ class Competition:
         return (self.image_size, self.image_size, 3)
 
 
-COMPETITION = Competition(
-    title="Blood cells (AN2DL 2024-25, homework 1)",
-    classes=(
-        "basophil",
-        "eosinophil",
-        "erythroblast",
-        "immature granulocyte",
-        "lymphocyte",
-        "monocyte",
-        "neutrophil",
-        "platelet",
-    ),
-    image_size=96,
-    metric="accuracy",
-    leaderboard=("accuracy", "balanced_accuracy", "macro_f1", "duration"),
-    memory_limit=4_000_000_000,
-    time_limit=600.0,
-    size_limit=1_000_000_000,
-    hidden_images=3_421,
-    worker_versions={"tensorflow": "2.17.0", "keras": "3.4.1", "numpy": "1.26.4"},
-)
+def read_competition(path: Path) -> Competition:
+    """The facts in a file such as ``competition.toml``.
+
+    Raises:
+        KitError: the file is missing, is not TOML, or a fact is missing, unknown or of another type.
+    """
+    try:
+        facts = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        got = str(error).splitlines()[0]
+        raise KitError(f"{path}: expected a competition in TOML, got {got}. Start from {BLOOD_CELLS.name}.") from error
+    expected = {field.name for field in fields(Competition)}
+    if facts.keys() != expected:
+        differing = ", ".join(sorted(facts.keys() ^ expected))
+        raise KitError(f"{path}: expected {', '.join(sorted(expected))}, got another set ({differing}). Correct it.")
+    for name, kind in _KINDS.items():
+        if not isinstance(facts[name], kind) or isinstance(facts[name], bool):
+            wanted = kind.__name__ if isinstance(kind, type) else "number"
+            raise KitError(f"{path}: expected {name} as {wanted}, got {facts[name]!r}. Correct it.")
+    classes = tuple(facts["classes"])
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise KitError(f"{path}: expected two or more classes with their own names, got {list(classes)}. Correct it.")
+    return Competition(**{**facts, "classes": classes, "leaderboard": tuple(facts["leaderboard"])})
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "title": str, "classes": list, "image_size": int, "metric": str, "leaderboard": list, "memory_limit": int,
+    "time_limit": (int, float), "size_limit": int, "hidden_images": int, "worker_versions": dict,
+}  # fmt: skip
+COMPETITION = read_competition(Path(os.environ.get(VARIABLE, BLOOD_CELLS)).expanduser())

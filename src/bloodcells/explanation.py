@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 ERRORS = "errors.npz"
+_FINER = 4
 _FIELDS = ("images", "labels", "predicted", "confidence", "maps")
 
 
@@ -56,8 +57,10 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
 
     Behind the last convolution this network only averages and multiplies, so that the gradient is the class's row of
     weights and the map is that of Zhou et al. 2016 (arXiv:1512.04150); no backend is asked for a gradient. The grid is
-    coarse (3 x 3 at 96 px), and the padding of the strides favours its upper left corner; the mean over the eight
-    dihedral views, each turned back, favours none.
+    coarse (2 x 2 at 64 px): it is made four times finer by moving the image by quarters of a place and putting the
+    places of all positions in their order (shift and stitch: Long et al. 2015, arXiv:1411.4038, section 3.2). The
+    padding of the strides favours the upper left corner; the mean over the eight dihedral views, each turned back,
+    favours none.
 
     Args:
         network: what `network.build_network` gives.
@@ -65,7 +68,8 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
         classes: (N,) integers, whose evidence is shown.
 
     Returns:
-        (N, h, w) float32, each 0..1 with 1 at its strongest place; all 0 where nothing speaks for the class.
+        (N, h, w) float32, each 0..1 with 1 at its strongest place; all 0 where nothing speaks for the class. 8 x 8 at
+        64 px, 12 x 12 at 96 px.
     """
     import keras  # takes seconds, and pages that only read do without
 
@@ -74,17 +78,30 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
     backbone = network.get_layer(BACKBONE)
     last = keras.Model(backbone.input, backbone.get_layer("top_activation").output)
     activations = keras.Model(network.input, last(network.get_layer("standardisation").output))
+    grid, finer = activations.output_shape[1], _FINER * activations.output_shape[1]
     if not len(images):
-        return np.zeros((0, *activations.output_shape[1:3]), np.float32)
+        return np.zeros((0, finer, finer), np.float32)
     weights = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)[:, classes]
-    pixels, mean = np.asarray(images, np.float32), 0.0
+    step = images.shape[1] // finer
+    moves = [round(step * (place - (_FINER - 1) / 2)) for place in range(_FINER)]
+    mean = np.zeros((len(images), finer, finer))
     for view, (flipped, quarter_turns) in zip(dihedral_views(2), product((False, True), range(4)), strict=True):
-        found = activations.predict(view(pixels), batch_size=64, verbose=0)
-        evidence = np.einsum("nhwk,kn->nhw", found, weights)
+        pixels = view(np.asarray(images, np.float32))
+        moved = np.concatenate([_moved(pixels, down, right) for down in moves for right in moves])
+        found = activations.predict(moved, batch_size=64, verbose=0)
+        found = found.reshape(_FINER, _FINER, len(images), grid, grid, -1)
+        evidence = np.einsum("abnhwk,kn->nhawb", found, weights).reshape(mean.shape)
         evidence = evidence[:, :, ::-1] if flipped else evidence
-        mean = mean + np.rot90(evidence, -quarter_turns, axes=(1, 2)) / 8
+        mean += np.rot90(evidence, -quarter_turns, axes=(1, 2)) / 8
     positive = np.maximum(mean, 0)
     return (positive / np.maximum(positive.max(axis=(1, 2), keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _moved(images: np.ndarray, down: int, right: int) -> np.ndarray:
+    """What (N, S, S, 3) show when the window moves by so many pixels; beyond the edge, the edge goes on."""
+    size = images.shape[1]
+    rows, columns = (np.clip(np.arange(size) + by, 0, size - 1) for by in (down, right))
+    return images[:, rows][:, :, columns]
 
 
 def write_errors(run: Path, by_set: Mapping[str, Errors]) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 
 from bloodcells.errors import KitError
 
+WEIGHTS = "weights.weights.h5"
+"""Name of a network's weights, in a run folder, beside the kit and in a zip."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from bloodcells.errors import KitError
-from bloodcells.files import read_json
-from bloodcells.network import BACKBONE
+from bloodcells.files import WEIGHTS, read_json
+from bloodcells.network import BACKBONE, build_network
 
 KIT = Path(__file__).with_name("weights")
 """The weights that come with the kit: a folder that is read like that of a run."""
@@ -51,7 +51,7 @@ def initialise(network: keras.Model, init: str) -> None:
     Args:
         network: what `network.build_network` gives.
         init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), ``kit`` (what comes
-            with the kit, head included), the path of an ``.h5`` file for
+            with the kit, head included if the classes are as many), the path of an ``.h5`` file for
             ``keras.applications.EfficientNetB3(include_top=False)`` on RGB 0..255, or the path of a ``.weights.h5``
             file that this kit has trained, head included.
 
@@ -61,7 +61,7 @@ def initialise(network: keras.Model, init: str) -> None:
     """
     if init == "scratch":
         return
-    path = KIT / "weights.weights.h5" if init == "kit" else Path(init)
+    path = KIT / WEIGHTS if init == "kit" else Path(init)
     if _is_trained(path):
         _load_trained(network, path)
         return
@@ -82,8 +82,20 @@ def _is_trained(path: Path) -> bool:
 
 
 def _load_trained(network: keras.Model, path: Path) -> None:
+    """Everything, or the backbone alone where the head is for another number of classes."""
     try:
-        network.load_weights(path)
+        with h5py.File(path) as weights:
+            classes = weights["layers/dense/vars/1"].shape[0]
+        if classes == network.output_shape[-1]:
+            network.load_weights(path)
+            return
+        print(f"{path.name} tells {classes} classes apart, not {network.output_shape[-1]}: the head starts anew")
+        backbone = network.get_layer(BACKBONE)
+        size = backbone.input_shape[1]
+        trained = build_network(size, size, classes)
+        # In a file, a network that resizes its input has one layer more, but the same names.
+        trained.load_weights(path)
+        backbone.set_weights(trained.get_layer(BACKBONE).get_weights())
     except (OSError, ValueError, KeyError) as error:
         raise KitError(
             f"{path} does not hold the weights of a network of this kit: {_first_line(error)}. Give another file."

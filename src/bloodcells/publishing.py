@@ -12,9 +12,9 @@ import numpy as np
 from bloodcells.codabench.golden import golden_images
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, replacing, sha256_of, write_json
+from bloodcells.files import WEIGHTS, read_json, replacing, sha256_of, write_json
 from bloodcells.inference import predict_probabilities
-from bloodcells.training import WEIGHTS, load_network
+from bloodcells.training import load_network
 
 RECORDS = (
     "config.json", "environment.json", "metrics.jsonl", "evaluation.json", "gate.json", "medmnist_c.json",

@@ -29,13 +29,12 @@ from bloodcells.cpu_layers import faster_on_cpu
 from bloodcells.devices import spread_over
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, replacing, write_json, write_text
+from bloodcells.files import WEIGHTS, read_json, replacing, write_json, write_text
 from bloodcells.losses import training_loss
 from bloodcells.memory import keep_freed_memory
 from bloodcells.network import BACKBONE, build_network
 from bloodcells.pretrained import initialise
 
-WEIGHTS = "weights.weights.h5"
 _OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
 
 

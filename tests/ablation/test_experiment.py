@@ -13,6 +13,7 @@ from bloodcells.ablation.records import read_record, read_records
 from bloodcells.ablation.tasks import run_arms_on_ray
 from bloodcells.cells import CellSet
 from bloodcells.errors import KitError
+from bloodcells.files import WEIGHTS
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
 BUDGET = replace(budget("trial"), start_cells=80, medmnist_cells=4)
@@ -32,7 +33,7 @@ def trained_at_once(monkeypatch) -> list[tuple[str, int, int]]:
         noted.append((config.policy, config.seed, len(training)))
         run.mkdir(parents=True)
         (run / "metrics.jsonl").write_text(json.dumps({"seconds": 2.0, "images_per_second": 24.0}) + "\n")
-        (run / experiment.WEIGHTS).write_bytes(b"weights")
+        (run / WEIGHTS).write_bytes(b"weights")
         pixels = keras.Input((96, 96, 3))
         pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
         return keras.Model(pixels, keras.layers.Dense(8, activation="softmax")(pooled))

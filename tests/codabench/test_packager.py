@@ -13,11 +13,11 @@ import pytest
 from bloodcells.cells import CellSet
 from bloodcells.codabench import conversion, packager
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
-from bloodcells.codabench.packager import FLATBUFFER, WEIGHTS, PackageSummary, package
+from bloodcells.codabench.packager import FLATBUFFER, PackageSummary, package
 from bloodcells.codabench.worker import score
 from bloodcells.errors import KitError
 from bloodcells.evaluation import label_metrics
-from bloodcells.files import write_json
+from bloodcells.files import WEIGHTS, write_json
 from bloodcells.gating import write_gate
 from bloodcells.inference import predict_probabilities
 from bloodcells.network import build_network

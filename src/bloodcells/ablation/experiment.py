@@ -31,9 +31,9 @@ from bloodcells.corruption import composite
 from bloodcells.corruption.corruption_error import balanced_error, errors_by_severity
 from bloodcells.environment import describe_environment
 from bloodcells.errors import KitError
-from bloodcells.files import read_json_lines, sha256_of
+from bloodcells.files import WEIGHTS, read_json_lines, sha256_of
 from bloodcells.inference import predict_probabilities
-from bloodcells.training import WEIGHTS, train
+from bloodcells.training import train
 
 _SUBSET_SEED = 0
 _CORRUPTION_SEED = 1

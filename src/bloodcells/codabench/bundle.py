@@ -172,10 +172,8 @@ def _fill(source: Path, folder: Path, facts: Mapping[str, str]) -> None:
     """Copy the files of ``source``, with the facts put into the texts."""
     folder.mkdir(parents=True)
     for path in sorted(source.iterdir()):
-        if path.suffix == ".md":
-            (folder / path.name).write_text(Template(path.read_text("utf-8")).substitute(facts), "utf-8", newline="\n")
-        elif path.suffix == ".py":
-            shutil.copyfile(path, folder / path.name)
+        filled = Template(path.read_text("utf-8")).substitute(facts)
+        (folder / path.name.removesuffix(".template")).write_text(filled, "utf-8", newline="\n")
 
 
 def _draw_logo(path: Path) -> None:

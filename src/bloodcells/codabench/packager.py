@@ -17,11 +17,10 @@ from bloodcells.codabench.modelfiles import check_weights
 from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, replacing, sha256_of, write_json
+from bloodcells.files import WEIGHTS, read_json, replacing, sha256_of, write_json
 from bloodcells.gating import read_gate
 from bloodcells.inference import predict_probabilities
 
-WEIGHTS = "weights.weights.h5"
 FLATBUFFER = "network.tflite"
 BACKENDS = {"tflite": 8, "keras": 64}
 """What can predict in a submission, and the images that each takes at once. TFLite gains nothing from more than 8."""

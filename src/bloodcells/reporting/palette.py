@@ -4,16 +4,13 @@ Paul Tol's schemes *muted* (classes) and *high contrast* (sets), https://persona
 all of his.
 """
 
+from itertools import cycle
+
 from bloodcells.competition import COMPETITION
 
-CLASS_COLOURS = dict(
-    zip(
-        COMPETITION.classes,
-        ("#332288", "#CC6677", "#DDCC77", "#117733", "#88CCEE", "#AA4499", "#44AA99", "#999933"),
-        strict=True,
-    )
-)
-"""Colour of each class, by name."""
+_MUTED = ("#332288", "#CC6677", "#DDCC77", "#117733", "#88CCEE", "#AA4499", "#44AA99", "#999933", "#882255")
+CLASS_COLOURS = dict(zip(COMPETITION.classes, cycle(_MUTED), strict=False))
+"""Colour of each class, by name; beyond nine classes they repeat."""
 
 SET_COLOURS = {"clean": "#004488", "composite": "#BB5566", "training": "#DDAA33"}
 """Colour of what is measured on: cells as they are, cells after the composite corruption, augmented training cells."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bloodcells.cells import CellSet, load_cells
+from bloodcells.competition import BLOOD_CELLS, COMPETITION, read_competition
 from bloodcells.errors import KitError
 from bloodcells.sources.bloodmnist import fetch_bloodmnist, load_bloodmnist
 from bloodcells.sources.synthetic import draw_smear
@@ -22,6 +23,12 @@ def open_source(name: str, cache: Path, seed: int = 0, cells: int | None = None)
     Raises:
         KitError: a word that is neither known nor a path, or what the source itself refuses.
     """
+    if name in KNOWN:
+        blood = read_competition(BLOOD_CELLS)
+        if (COMPETITION.classes, COMPETITION.image_size) != (blood.classes, blood.image_size):
+            raise KitError(
+                f"{name}: expected images of {COMPETITION.title}, got blood cells. Give an .npz with --data."
+            )
     if name == "synthetic":
         return (draw_smear(seed=seed) if cells is None else draw_smear(cells, seed)).cells
     if name == "bloodmnist":

@@ -1,0 +1,201 @@
+"""The published results as one page, ``index.md`` and its twin ``index.html``, from the records in ``reports/``.
+
+The command: ``python -m bloodcells.reporting.story reports``.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+from bloodcells.ablation.records import read_records as read_arms
+from bloodcells.ablation.summary import AblationSummary, summarise
+from bloodcells.competition import COMPETITION
+from bloodcells.files import read_json, write_text
+from bloodcells.reporting.ablation_tables import arms_table
+from bloodcells.reporting.readme import TIMING, results_table
+from bloodcells.reporting.record import read_records
+from bloodcells.reporting.run_page import hardware
+from bloodcells.reporting.speed_page import score_table
+from bloodcells.reporting.tables import corruptions_table, metrics_table
+
+ABLATION, TRIED = "ablation", "tried.md"
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+:root { color-scheme: light; }
+body { margin: 0; background: #faf8f5; color: #23202a; font: 17px/1.6 system-ui, sans-serif }
+main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.2rem 5rem }
+h1 { font-size: clamp(1.8rem, 5vw, 2.8rem); line-height: 1.15; letter-spacing: -.02em }
+h2 { margin-top: 3rem; font-size: 1.45rem }
+p { max-width: 46rem }
+em { color: #5d5866 }
+img { display: block; max-width: 100%; height: auto; margin: 1.2rem 0 .6rem; background: #fff; border-radius: .4rem }
+.wide { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums }
+th, td { padding: .35rem .9rem .35rem 0; vertical-align: top; border-bottom: 1px solid #e6e1da }
+th { text-align: left; font-weight: 600; border-bottom-color: #6d6875 }
+code { font-size: .9em; background: #f0ece6; padding: .05em .25em; border-radius: .2em }
+pre { overflow-x: auto; padding: .8rem 1rem; background: #f0ece6; border-radius: .4rem }
+pre code { padding: 0 }
+</style>
+</head>
+<body><main>
+$body
+</main></body>
+</html>
+""")
+
+
+def write_story(reports: Path) -> Path:
+    """Write ``index.md`` and ``index.html`` into ``reports``; return the path of the first.
+
+    Raises:
+        KitError: a record is missing or damaged.
+    """
+    text = story(reports)
+    title = text.splitlines()[0].removeprefix("# ")
+    body = MarkdownIt("commonmark").enable("table").render(text)
+    body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+    # The pages beside it are Markdown, which a browser does not show; they are linked to as they are.
+    write_text(reports / "index.html", _PAGE.substitute(title=title, body=body))
+    write_text(reports / "index.md", text)
+    return reports / "index.md"
+
+
+def story(reports: Path) -> str:
+    """The page in Markdown."""
+    runs = read_records(reports)
+    arms = summarise(read_arms(reports / ABLATION))
+    sections = (
+        _head(runs),
+        _data(read_json(reports / "cleaning" / "cleaning.json")),
+        _ablation(arms),
+        _training(runs),
+        _robustness(runs),
+        _zip(runs, read_json(reports / TIMING)),
+        (reports / TRIED).read_text(encoding="utf-8"),
+    )
+    return "\n".join(sections)
+
+
+def _head(runs: Sequence[Mapping[str, Any]]) -> str:
+    return f"""# {COMPETITION.title}: what was measured
+
+A network that is right for 99 % of its own validation cells was right for 81 % of the competition's hidden ones,
+because those are corrupted. This page tells what the kit found on the way to closing that gap. Each figure and table
+is made by a command from records that lie beside it.
+
+{results_table(runs, ".")}
+*The published systems were scored on the competition's hidden set, ours on held-out cells of its training file, as
+they are (clean) and under the kit's own frozen corruption (composite): a stand-in for the hidden set, not the same
+thing. n: cells of the hold-out. One run each.*
+"""
+
+
+def _data(counts: Mapping[str, Any]) -> str:
+    suspected = counts["suspected_labels"]
+    labels = f" {suspected} labels contradict what the other cells say; they are shown and kept." if suspected else ""
+    return f"""## The data, and what was wrong with it
+
+Of {counts["images"]:,} images {counts["kept"]:,} are cells to learn from: {counts["junk"]:,} are pictures of
+something else, {counts["exact_duplicates"]} are copies pixel by pixel and {counts["near_duplicates"]} are copies
+that were turned, cropped or re-encoded.{labels}
+
+![Images that were dropped, one row for each reason](cleaning/dropped.jpg)
+
+*One row for each reason to drop an image. [What the cleaning was measured to do](cleaning/README.md).*
+"""
+
+
+def _ablation(summary: AblationSummary) -> str:
+    best, images = summary.arms[0], summary.images
+    by_name = {arm.arm: arm for arm in summary.arms}
+    base = by_name.get(summary.baseline, best)
+    return f"""## Which augmentation survives corruption
+
+Every augmentation was trained from the same start on the same {summary.budget["cells"]:,} cells for {summary.steps}
+steps, {len(summary.seeds)} seeds each. On clean cells there is little between them; on corrupted ones `{best.arm}`
+is right for {best.accuracy["composite"].mean:.1%} and `{base.arm}` for {base.accuracy["composite"].mean:.1%}.
+
+{arms_table(summary)}
+*Accuracy, mean ± standard deviation over the seeds; {images["clean"]} clean cells, the same under the composite
+corruption, and 55 copies of {images["medmnist_c"]} under MedMNIST-C. BE: balanced error relative to AlexNet's, lower
+is better. In parentheses: 95 % interval of the paired difference, over seeds and cells.*
+
+![Difference of each augmentation to {summary.baseline}]({ABLATION}/differences.png)
+
+*Accuracy minus that of `{summary.baseline}`, in percentage points, with 95 % intervals.*
+
+![Accuracy of each augmentation by family of corruption]({ABLATION}/families.png)
+
+*Composite cells by family of corruption; a dot marks what an augmentation comes near to.
+[All of the ablation]({ABLATION}/index.md).*
+"""
+
+
+def _training(runs: Sequence[Mapping[str, Any]]) -> str:
+    return "## Training\n\n" + "\n".join(
+        f"""![Accuracy after each epoch of {run["page"]}]({run["page"]}/learning_curves.png)
+
+*[{run["page"]}]({run["page"]}/index.md): init `{run["config"]["init"]}`, policy `{run["config"]["policy"]}`, at
+{run["config"]["working_size"]} px, {run["parts"]["train"]:,} cells, {len(run["epochs"])} epochs,
+{run["seconds"]["train"] / 60:.0f} minutes on {hardware(run)}, seed {run["config"]["seed"]}. Training accuracy is on
+augmented cells, validation accuracy on single views.*
+"""
+        for run in runs
+    )
+
+
+def _robustness(runs: Sequence[Mapping[str, Any]]) -> str:
+    text = "## How well it holds up\n\n"
+    for run in runs:
+        holdout = run["metrics"]["holdout"]
+        level = f"tta{run['tta_level']}"
+        text += f"""### {run["page"]}
+
+{metrics_table({"holdout": holdout})}
+*Level by level of test-time augmentation; Wilson's 95 % interval for drawing other cells.*
+
+{corruptions_table(holdout["composite"][level]["by_corruption"])}
+*Composite hold-out: an image counts under each corruption of its chain, the hardest first.*
+
+![Accuracy over confidence]({run["page"]}/reliability.png)
+
+![The most confident errors]({run["page"]}/errors.jpg)
+
+*How often the network is right by how sure it is, and what it was most sure of and wrong about, over where it looked
+(Grad-CAM): the true class, then the class it said.*
+
+"""
+    return text
+
+
+def _zip(runs: Sequence[Mapping[str, Any]], timing: Mapping[str, Any]) -> str:
+    equal = all(
+        abs(zipped["accuracy"] - run["metrics"]["holdout"][name][f"tta{run['tta_level']}"]["accuracy"]) < 0.01
+        for run in runs
+        for name, zipped in run["scores"].items()
+    )
+    agreement = "agree with the network's own within a point" if equal else "differ from the network's own"
+    return f"""## The score of the zip
+
+What is uploaded is what was scored: each zip was unpacked and run in a process of its own as the competition's
+worker does. Its scores {agreement} in every run above.
+
+{score_table(timing)}
+*From a zip to its score on as many images as the hidden set has, on {hardware(timing)}.
+[More of the speed](speed/README.md).*
+"""
+
+
+if __name__ == "__main__":
+    print(write_story(Path(sys.argv[1])))

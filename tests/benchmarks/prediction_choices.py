@@ -1,0 +1,132 @@
+"""What could be done at test time, and what it gives: views, input size, BatchNorm statistics, temperature.
+
+    python tests/benchmarks/prediction_choices.py --run runs/NAME --data data/training_set.npz \
+        --json reports/speed/choices.json
+
+On the validation cells of a run: clean, composite, and mixed, which holds half of either. Re-estimated: every
+BatchNorm takes its statistics from the cells that are predicted (Schneider et al. 2020, arXiv:2006.16971), wholly
+or halfway. Temperature: fitted on the first half of the cells, its calibration error measured on the second. Some
+minutes on a CPU.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from bloodcells import walk
+from bloodcells.competition import COMPETITION
+from bloodcells.environment import describe_environment
+from bloodcells.evaluation import evaluate
+from bloodcells.files import read_json, write_json
+from bloodcells.inference import TTA_VIEWS, predict_probabilities
+from bloodcells.network import BACKBONE, build_network
+from bloodcells.sources import open_source
+from bloodcells.training import load_network
+
+LARGER = (1.25, 1.5)
+SHARES = (0.5, 1.0)
+BATCH = 256
+
+
+def main() -> None:
+    """Measure, print a line each, write the record."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True, help="a complete run folder")
+    parser.add_argument("--data", required=True, help="the cells of the run")
+    parser.add_argument("--images", type=int, default=1_000_000, help="of each set, at most")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    parts = walk.parts_of(options.run, open_source(options.data, Path("data")))
+    whole = walk._clean_and_composite(parts, "validation")
+    count = min(options.images, len(whole["clean"]))
+    labels = whole["clean"].labels[:count]
+    sets = {name: cells.images[:count] for name, cells in whole.items()}
+    odd = (np.arange(count) % 2 == 1)[:, None, None, None]
+    sets["mixed"] = np.where(odd, sets["clean"], sets["composite"])
+
+    network, size = load_network(options.run), read_json(options.run / "config.json")["working_size"]
+    rows: list[dict[str, Any]] = []
+
+    def measure(choice: str, predict: Any) -> None:
+        probabilities = {name: predict(images) for name, images in sets.items()}
+        accuracy = {name: float((found.argmax(axis=1) == labels).mean()) for name, found in probabilities.items()}
+        rows.append({"choice": choice, "accuracy": accuracy})
+        print(choice, ", ".join(f"{name} {value:.4f}" for name, value in accuracy.items()), flush=True)
+
+    for level, views in enumerate(TTA_VIEWS):
+        words = f"{views} view{'s' if views > 1 else ''}"
+        measure(words, lambda images, at=level: predict_probabilities(network, images, at))
+    for times in LARGER:
+        larger = at_size(network, round(size * times))
+        measure(f"seen at {round(size * times)} px", lambda images, by=larger: predict_probabilities(by, images))
+    for share in SHARES:
+        words = "BatchNorm re-estimated" + ("" if share == 1 else f", {share:.0%}")
+        measure(words, lambda images, at=share: predict_probabilities(re_estimated(network, size, images, at), images))
+    record = {
+        "run": options.run.resolve().name,
+        "images": count,
+        "working_size": size,
+        "rows": rows,
+        "temperature": temperature(network, sets, labels),
+        "environment": describe_environment(),
+    }
+    print(record["temperature"])
+    if options.json:
+        write_json(options.json, record)
+
+
+def at_size(network: keras.Model, size: int) -> keras.Model:
+    """The same weights in a network that works at another size."""
+    resized = build_network(COMPETITION.image_size, size, len(COMPETITION.classes))
+    resized.set_weights(network.get_weights())
+    return resized
+
+
+def re_estimated(network: keras.Model, size: int, images: np.ndarray, share: float) -> keras.Model:
+    """A copy whose BatchNorm statistics are, by ``share``, those of ``images``."""
+    copy = at_size(network, size)
+    layers = copy.get_layer(BACKBONE).layers
+    normalizations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [layer.get_weights() for layer in normalizations]
+    for layer in layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    shuffled = np.random.default_rng(0).permutation(len(images))
+    for count, start in enumerate(range(0, len(images), BATCH)):
+        for layer in normalizations:
+            layer.momentum = count / (count + 1)  # the mean over the batches
+        copy(images[shuffled[start : start + BATCH]].astype(np.float32), training=True)
+    for layer, (gamma, beta, mean, variance) in zip(normalizations, before, strict=True):
+        _, _, new_mean, new_variance = layer.get_weights()
+        blend = (share * new_mean + (1 - share) * mean, share * new_variance + (1 - share) * variance)
+        layer.set_weights([gamma, beta, *blend])
+    return copy
+
+
+def temperature(network: keras.Model, sets: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:
+    """Temperature fitted on the first half of the mixed cells; calibration error of each set's second half."""
+    half = len(labels) // 2
+    logs = {name: np.log(predict_probabilities(network, images)) for name, images in sets.items()}
+
+    def scaled(values: np.ndarray, by: float) -> np.ndarray:
+        powers = np.exp((values - values.max(axis=1, keepdims=True)) / by)
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    def surprise(by: float) -> float:
+        found = scaled(logs["mixed"][:half], by)
+        return -float(np.log(found[np.arange(half), labels[:half]]).mean())
+
+    fitted = float(minimize_scalar(surprise, bounds=(0.1, 5.0), method="bounded").x)
+    errors = {
+        name: [evaluate(labels[half:], scaled(values[half:], by))["calibration_error"] for by in (1.0, fitted)]
+        for name, values in logs.items()
+    }
+    return {"temperature": round(fitted, 3), "calibration_error": errors}
+
+
+if __name__ == "__main__":
+    main()
