@@ -81,7 +81,8 @@ def train(
             continue
         if done == first:
             with scope():
-                network = _at_size(phase.working_size, network, config)
+                if done > 0:
+                    network = _at_size(phase.working_size, network, config)
                 _compile(network, phase, config, len(training))
         steps = len(training) // phase.batch_size
         # When it ends, Keras puts the average of the weights in place of the weights, where one was taken.
@@ -96,10 +97,12 @@ def train(
             verbose=1 if sys.stdout.isatty() else 2,
         )
         done = last
+    # A network that was never compiled carries no optimizer: a third of the size.
+    trained = build_network(COMPETITION.image_size, config.working_size, len(COMPETITION.classes), config.dropout)
+    trained.set_weights(network.get_weights())
     with replacing(run / WEIGHTS) as beside:
-        # A network that was never compiled carries no optimizer: a third of the size.
-        _at_size(config.working_size, network, config).save_weights(beside)
-    return load_network(run)
+        trained.save_weights(beside)
+    return trained
 
 
 def load_network(run: Path) -> keras.Model:

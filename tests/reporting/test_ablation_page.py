@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from bloodcells.ablation.arms import ARMS as KNOWN_ARMS
+from bloodcells.ablation.arms import RECIPE_BASELINE, RECIPES
 from bloodcells.ablation.records import record_path, write_record
 from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.augmentation.policies import POLICIES, policy
@@ -196,8 +197,9 @@ def test_published_rows_stand_above_ours(summary):
     assert [line.split(" | ")[0] for line in lines[4:]] == ["| chain", "| cutmix", "| flips", "| none"]
 
 
-def test_every_policy_has_a_colour_of_its_own():
+def test_every_arm_has_a_colour_of_its_own_in_its_figure():
     assert set(KNOWN_ARMS) == set(ARM_COLOURS)
-    assert len(set(ARM_COLOURS.values())) == len(ARM_COLOURS)
+    for figure in (POLICIES, (RECIPE_BASELINE, *RECIPES)):
+        assert len({ARM_COLOURS[arm] for arm in figure}) == len(figure)
 
 

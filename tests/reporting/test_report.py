@@ -26,7 +26,7 @@ def test_it_has_six_to_eight_pages():
 
 def test_a_missing_record_is_told_in_one_line_and_the_old_report_stays(tmp_path):
     shutil.copytree(REPORTS, tmp_path / "reports")
-    (tmp_path / "reports" / "cleaning" / r"cleaning\.json").unlink()
+    (tmp_path / "reports" / "cleaning" / "cleaning.json").unlink()
     before = (tmp_path / "reports" / "report.pdf").read_bytes()
     with pytest.raises(KitError, match=r"cannot be typeset: .*cleaning\.json") as refusal:
         build_report(tmp_path / "reports")
