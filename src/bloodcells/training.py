@@ -98,7 +98,7 @@ def train(
         )
         done = last
     # A network that was never compiled carries no optimizer: a third of the size.
-    trained = build_network(COMPETITION.image_size, config.working_size, len(COMPETITION.classes), config.dropout)
+    trained = _plain(config.working_size, config.dropout)
     trained.set_weights(network.get_weights())
     with replacing(run / WEIGHTS) as beside:
         trained.save_weights(beside)
@@ -114,7 +114,7 @@ def load_network(run: Path) -> keras.Model:
     config = read_json(run / "config.json")
     if not (run / WEIGHTS).exists():
         raise KitError(f"{run} is not trained to its end: expected {WEIGHTS}. Run the same command again to resume.")
-    network = build_network(COMPETITION.image_size, config["working_size"], len(COMPETITION.classes), config["dropout"])
+    network = _plain(config["working_size"], config["dropout"])
     try:
         network.load_weights(run / WEIGHTS)
     except (OSError, ValueError) as error:
@@ -139,10 +139,13 @@ def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
     write_json(run / "environment.json", describe_environment())
 
 
+def _plain(working_size: int, dropout: float) -> keras.Model:
+    return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), dropout)
+
+
 def _build(working_size: int, config: TrainingConfig) -> keras.Model:
-    return faster_on_cpu(
-        build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), config.dropout)
-    )
+    """To train."""
+    return faster_on_cpu(_plain(working_size, config.dropout))
 
 
 def _at_size(working_size: int, network: keras.Model, config: TrainingConfig) -> keras.Model:

@@ -1,13 +1,14 @@
 import pytest
 
-from bloodcells.ablation.arms import arm
+from bloodcells.ablation.arms import arm_named
 from bloodcells.ablation.budget import BUDGETS, budget
 from bloodcells.errors import KitError
 
 
 @pytest.mark.parametrize("name", BUDGETS)
 def test_arms_of_a_budget_differ_in_their_policy_alone(name):
-    flips, cutmix = (budget(name).arm_config(arm(one), 3, "start.weights.h5").as_dict() for one in ("flips", "cutmix"))
+    arms = (arm_named("flips"), arm_named("cutmix"))
+    flips, cutmix = (budget(name).arm_config(arm, 3, "start.weights.h5").as_dict() for arm in arms)
     assert flips["policy"] == "flips"
     assert cutmix["policy"] == "cutmix"
     for config in (flips, cutmix):

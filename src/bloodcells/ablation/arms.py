@@ -55,7 +55,7 @@ RECIPES = tuple(_RECIPES)
 ARMS = POLICIES + RECIPES
 
 
-def arm(name: str) -> Arm:
+def arm_named(name: str) -> Arm:
     """The arm of that name.
 
     Raises:

@@ -19,8 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from bloodcells.ablation.arms import ARMS
-from bloodcells.ablation.arms import arm as arm_named
+from bloodcells.ablation.arms import ARMS, arm_named
 from bloodcells.ablation.budget import Budget
 from bloodcells.ablation.records import ArmRecord, BalancedErrors, record_path, write_record
 from bloodcells.augmentation.pipeline import training_batches

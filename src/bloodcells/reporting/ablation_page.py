@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bloodcells.ablation.arms import ARMS, arm, changes_recipe
+from bloodcells.ablation.arms import ARMS, arm_named, changes_recipe
 from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
 from bloodcells.cells import CellSet
@@ -16,7 +16,9 @@ from bloodcells.reporting.ablation_tables import (
     arms_table,
     corruption_errors_table,
     points,
+    seeds_in_words,
     throughput_table,
+    unfinished_in_words,
 )
 from bloodcells.reporting.galleries import one_of_each_class, policy_views
 from bloodcells.reporting.run_page import hardware
@@ -90,14 +92,13 @@ def _head(summary: AblationSummary) -> str:
     accuracy = best.accuracy["composite"].mean
     difference = best.difference["composite"]
     ahead = f", {points(difference)} points against `{summary.baseline}`" if difference else ""
-    lacking = "; ".join(f"`{arm}` lacks {_seeds(seeds)}" for arm, seeds in summary.absent.items())
-    unfinished = f"\n**Unfinished:** {lacking}.\n" if lacking else ""
+    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.absent else ""
     machines = " and on ".join(dict.fromkeys(hardware({"environment": one}) for one in summary.environments))
     count = len(summary.arms)
     compared = "change to the recipe" if changes_recipe([one.arm for one in summary.arms]) else "augmentation"
     return f"""# What each {compared} is worth
 
-{COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {_seeds(summary.seeds)}, on {machines}.
+{COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {seeds_in_words(summary.seeds)}, on {machines}.
 For one seed every arm starts from the same weights and sees the same cells in the same order; only the {compared}
 differs.
 
@@ -124,7 +125,7 @@ such a difference less than once in twenty times.*
 
 
 def _arms(summary: AblationSummary) -> str:
-    described = [(f"`{one.arm}`", arm(one.arm).describe) for one in summary.arms if one.arm in ARMS]
+    described = [(f"`{one.arm}`", arm_named(one.arm).describe) for one in summary.arms if one.arm in ARMS]
     return f"""## The arms
 
 {markdown_table(("arm", "what it is"), described)}"""
@@ -211,7 +212,3 @@ All figures of this page as data: [ablation.json](ablation.json).
 
 def _distinct(values: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     return [one for place, one in enumerate(values) if one not in values[:place]]
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} " + ", ".join(str(seed) for seed in seeds)

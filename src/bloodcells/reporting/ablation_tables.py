@@ -1,4 +1,6 @@
-"""Markdown tables of an ablation."""
+"""Markdown tables of an ablation, and its figures in words."""
+
+from collections.abc import Sequence
 
 from bloodcells.ablation.records import PAIRED_SETS, SETS
 from bloodcells.ablation.statistics import PairedDifference, Spread
@@ -47,3 +49,14 @@ def points(difference: PairedDifference | None) -> str:
     if difference.low is None or difference.high is None:
         return f"{100 * difference.mean:+.1f}"
     return f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """``seed 0`` or ``seeds 0, 1, 2``."""
+    return f"seed{'s' if len(seeds) > 1 else ''} " + ", ".join(str(seed) for seed in seeds)
+
+
+def unfinished_in_words(summary: AblationSummary) -> str:
+    """Which seeds each arm still lacks; empty where none does."""
+    lacking = "; ".join(f"`{arm}` lacks {seeds_in_words(seeds)}" for arm, seeds in summary.absent.items())
+    return f"**Unfinished:** {lacking}." if lacking else ""
