@@ -45,10 +45,11 @@ def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     }
     for label, (key, colour, style) in lines.items():
         axes.plot(number, [epoch[key] for epoch in epochs], style, color=SET_COLOURS[colour], label=label)
-    for before, after in pairwise(epochs):
-        if before["phase"] != after["phase"]:
-            axes.axvline(before["epoch"] + 0.5, color="0.6", linewidth=1, linestyle=":")
-            axes.annotate(after["phase"], (before["epoch"] + 0.55, 0.02), color="0.4", fontsize=8)
+    changes = [(before, after) for before, after in pairwise(epochs) if before["phase"] != after["phase"]]
+    for place, (before, after) in enumerate(changes):
+        axes.axvline(before["epoch"] + 0.5, color="0.6", linewidth=1, linestyle=":")
+        height = (0.02, 0.07)[place % 2]  # a name may be longer than its phase
+        axes.annotate(after["phase"], (before["epoch"] + 0.55, height), color="0.4", fontsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02), xlim=(0.7, max(number) + 0.3))
     _legend(figure, axes)
