@@ -134,6 +134,8 @@ _PHASES: dict[str, dict[str, tuple[Phase, ...]]] = {
             Phase("warm restart, 64 px", 6, "chain", 64, batch_size=32, learning_rate=1e-3, warmup_steps=100),
             Phase("whole depth, 64 px", 28, "chain", 64, batch_size=32, learning_rate=1.5e-3, warmup_steps=200,
                   stochastic_depth=0.0),
+            Phase("full, 64 px", 28, "full", 64, batch_size=32, learning_rate=1.5e-3, warmup_steps=200,
+                  stochastic_depth=0.0),
         ),
     },
 }

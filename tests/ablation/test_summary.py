@@ -15,7 +15,7 @@ def test_arms_are_sorted_by_the_composite_set(invent_arms):
     means = [arm.accuracy["composite"].mean for arm in summary.arms]
     assert means == sorted(means, reverse=True)
     assert [arm.arm for arm in summary.arms] == ["chain", "flips", "none"]
-    assert (summary.seeds, summary.absent, summary.steps) == ((0, 1, 2), {}, 150)
+    assert (summary.seeds, summary.unfinished, summary.steps) == ((0, 1, 2), {}, 150)
 
 
 def test_an_arm_is_the_mean_of_its_seeds(invent_arms):
@@ -39,7 +39,7 @@ def test_differences_are_to_the_baseline_over_the_seeds_that_both_have(invent_ar
     expected = sum(by_seed["chain", seed] - by_seed["flips", seed] for seed in (0, 2)) / 2
     assert difference.mean == pytest.approx(expected)
     assert arm_of(summary, "flips").difference == {"clean": None, "composite": None}
-    assert summary.absent == {"flips": (1,)}
+    assert summary.unfinished == {"flips": 2}
 
 
 def test_without_the_baseline_there_are_no_differences(invent_arms):

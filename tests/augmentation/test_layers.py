@@ -7,11 +7,18 @@ import pytest
 import tensorflow as tf
 
 from bloodcells.augmentation.degradation import RandomBlur, RandomJpeg, RandomPixelation, RandomShading
-from bloodcells.augmentation.layers import RandomAffine, RandomDihedral, RandomGaussianNoise, RandomStain
+from bloodcells.augmentation.layers import (
+    RandomAffine,
+    RandomCoarseDropout,
+    RandomDihedral,
+    RandomFramedAffine,
+    RandomGaussianNoise,
+    RandomStain,
+)
 
 LAYERS = [
     RandomDihedral, RandomAffine, RandomStain, RandomGaussianNoise,
-    RandomBlur, RandomPixelation, RandomJpeg, RandomShading,
+    RandomBlur, RandomPixelation, RandomJpeg, RandomShading, RandomFramedAffine, RandomCoarseDropout,
 ]  # fmt: skip
 
 
@@ -72,10 +79,17 @@ def test_survives_serialisation(layer):
     assert again.get_config() == original.get_config()
 
 
-@pytest.mark.parametrize("layer", LAYERS[1:])
+@pytest.mark.parametrize("layer", LAYERS)
 def test_a_rate_of_zero_changes_nothing(layer):
     cells = batch()
-    np.testing.assert_allclose(layer(rate=0.0)(cells, training=True)["images"], cells["images"], atol=1e-3)
+    np.testing.assert_array_equal(layer(rate=0.0)(cells, training=True)["images"], cells["images"])
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_changes_the_share_of_the_images_that_it_was_told(layer):
+    cells = batch(200)
+    augmented = layer(rate=0.5)(cells, training=True)["images"]
+    assert 0.3 < (augmented != cells["images"]).numpy().any(axis=(1, 2, 3)).mean() < 0.65
 
 
 @pytest.mark.parametrize("orientation", range(8))
@@ -100,6 +114,34 @@ def test_affine_turns_about_the_centre():
     cells[:, 8, 8] = 255
     turned = RandomAffine(zoom=1.0, stretch=1.0, shear=0.0, translation=0.0)(tf.constant(cells), training=True)
     np.testing.assert_allclose(turned[:, 8, 8], 255, atol=1)
+
+
+def test_framed_affine_shows_the_colour_it_was_given_outside_the_picture():
+    pixels = batch(1)["images"]
+    two_to_the_right = tf.constant([[1.0, 0, 2, 0, 1, 0, 0, 0]])
+    colour = tf.constant([[[[10.0, 20.0, 30.0]]]])
+    moved = RandomFramedAffine().augment_images(pixels, (two_to_the_right, colour))
+    np.testing.assert_allclose(moved[:, :, :-2], pixels[:, :, 2:], atol=1e-3)
+    np.testing.assert_allclose(moved[:, :, -2:], np.broadcast_to(colour, (1, 16, 2, 3)), atol=1e-3)
+
+
+def test_coarse_dropout_shows_the_cover_where_it_was_told():
+    pixels = batch(1)["images"]
+    hidden = tf.reshape(tf.range(256) < 40, (1, 16, 16, 1))
+    covered = RandomCoarseDropout().augment_images(pixels, (hidden, tf.fill((1, 16, 16, 3), 7.0)))
+    np.testing.assert_array_equal(covered, np.where(hidden, 7, pixels))
+
+
+def test_coarse_dropout_hides_a_share_between_0_and_what_it_was_told_in_rectangles():
+    images = tf.zeros((300, 96, 96, 3))
+    hidden, cover = RandomCoarseDropout(share=0.5).get_random_transformation_batch(300, images=images)
+    shares = hidden.numpy().mean(axis=(1, 2, 3))
+    assert 0.2 < shares.mean() < 0.3
+    assert shares.max() > 0.4
+    along = hidden.numpy()[..., 0]
+    assert (along[:, 1:] != along[:, :-1]).mean() < 0.1  # torn into noise, it would be 0.375
+    assert cover.numpy().min() >= 0
+    assert cover.numpy().max() <= 255
 
 
 def test_stain_scales_the_optical_density_it_was_given():

@@ -1,20 +1,23 @@
 """What could be done at test time, and what it gives: views, input size, BatchNorm statistics, temperature.
 
     python tests/benchmarks/prediction_choices.py --run runs/NAME --data data/training_set.npz \
-        --json reports/speed/choices.json
+        --json reports/prediction_choices.json
 
-On the validation cells of a run: clean, composite, and mixed, which holds half of either. Re-estimated: every
+On the validation cells of a run: clean, composite, and mixed, which holds half of either. A further view is averaged
+with the eight orientations. Re-estimated: every
 BatchNorm takes its statistics from the cells that are predicted (Schneider et al. 2020, arXiv:2006.16971), wholly
 or halfway. Temperature: fitted on the first half of the cells, its calibration error measured on the second. Some
 minutes on a CPU.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image, ImageFilter, ImageOps
 from scipy.optimize import minimize_scalar
 
 from bloodcells import walk
@@ -30,6 +33,15 @@ from bloodcells.training import load_network
 LARGER = (1.25, 1.5)
 SHARES = (0.5, 1.0)
 BATCH = 256
+FURTHER: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "blurred, sigma 0.7": lambda picture: picture.filter(ImageFilter.GaussianBlur(0.7)),
+    "median of 3 x 3": lambda picture: picture.filter(ImageFilter.MedianFilter(3)),
+    "contrast stretched": lambda picture: ImageOps.autocontrast(picture, cutoff=1, preserve_tone=True),
+    "channels stretched": lambda picture: ImageOps.autocontrast(picture, cutoff=1),
+    "enlarged by 1.25": lambda picture: zoomed(picture, 1.25),
+    "shrunk by 1.25": lambda picture: zoomed(picture, 0.8),
+}
+"""Pictures that could be seen beside the eight orientations."""
 
 
 def main() -> None:
@@ -60,6 +72,8 @@ def main() -> None:
     for level, views in enumerate(TTA_VIEWS):
         words = f"{views} view{'s' if views > 1 else ''}"
         measure(words, lambda images, at=level: predict_probabilities(network, images, at))
+    for words, change in FURTHER.items():
+        measure(f"8 views and one {words}", lambda images, change=change: with_further(network, images, change))
     for times in LARGER:
         larger = at_size(network, round(size * times))
         measure(f"seen at {round(size * times)} px", lambda images, by=larger: predict_probabilities(by, images))
@@ -77,6 +91,24 @@ def main() -> None:
     print(record["temperature"])
     if options.json:
         write_json(options.json, record)
+
+
+def with_further(
+    network: keras.Model, images: np.ndarray, change: Callable[[Image.Image], Image.Image]
+) -> np.ndarray:
+    """Probabilities averaged over the eight orientations and one changed picture."""
+    changed = np.stack([np.asarray(change(Image.fromarray(image))) for image in images])
+    highest = len(TTA_VIEWS) - 1
+    eight = TTA_VIEWS[highest] * predict_probabilities(network, images, highest)
+    return (eight + predict_probabilities(network, changed)) / (TTA_VIEWS[highest] + 1)
+
+
+def zoomed(picture: Image.Image, factor: float) -> Image.Image:
+    """The picture about its centre, mirrored at its border."""
+    side = picture.width
+    padded = Image.fromarray(np.pad(np.asarray(picture), ((side // 2,) * 2, (side // 2,) * 2, (0, 0)), mode="reflect"))
+    low, high = side - side / (2 * factor), side + side / (2 * factor)
+    return padded.transform((side, side), Image.Transform.EXTENT, (low, low, high, high), Image.Resampling.BILINEAR)
 
 
 def at_size(network: keras.Model, size: int) -> keras.Model:

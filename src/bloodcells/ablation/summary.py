@@ -11,6 +11,9 @@ from bloodcells.ablation.records import PAIRED_SETS, SETS, ArmRecord
 from bloodcells.ablation.statistics import PairedDifference, Spread, paired_difference, spread
 from bloodcells.corruption.corruption_error import ErrorRow, be, error_row, relative_be
 
+WANTED_SEEDS = 3
+"""Of each arm: with fewer, the spread over them says little."""
+
 
 @dataclass(frozen=True)
 class ArmSummary:
@@ -74,10 +77,10 @@ class AblationSummary:
         return tuple(sorted({seed for arm in self.arms for seed in arm.seeds}))
 
     @property
-    def absent(self) -> dict[str, tuple[int, ...]]:
-        """The seeds that an arm lacks and another has, by arm; arms that lack none are left out."""
-        lacking = {arm.arm: tuple(seed for seed in self.seeds if seed not in arm.seeds) for arm in self.arms}
-        return {arm: seeds for arm, seeds in lacking.items() if seeds}
+    def unfinished(self) -> dict[str, int]:
+        """How many seeds an arm has, by arm, where it is fewer than ``WANTED_SEEDS`` and others have more."""
+        wanted = min(WANTED_SEEDS, max(len(arm.seeds) for arm in self.arms))
+        return {arm.arm: len(arm.seeds) for arm in self.arms if len(arm.seeds) < wanted}
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, as JSON-ready values."""

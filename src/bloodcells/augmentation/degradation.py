@@ -32,11 +32,10 @@ class RandomBlur(ImageAugmentation):
         self.stddev = stddev
 
     def get_random_transformation_batch(self, batch_size: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        """Draw a kernel for every image; those not chosen get a single 1 in the middle."""
+        """Draw a kernel for every image."""
         uniform = self._random_generator.uniform((batch_size, 3))
         angle = uniform[:, 2, None, None] * 3.141592653589793
-        drawn = _NARROWEST + uniform[:, :2] * (self.stddev - _NARROWEST)
-        widths = tf.where(self.chosen(batch_size)[:, None] > 0, drawn, 0.05)
+        widths = _NARROWEST + uniform[:, :2] * (self.stddev - _NARROWEST)
         place = tf.range(-_RADIUS, _RADIUS + 1, dtype=tf.float32)
         along = place[None, None] * tf.cos(angle) + place[None, :, None] * tf.sin(angle)
         across = place[None, :, None] * tf.cos(angle) - place[None, None] * tf.sin(angle)
@@ -75,8 +74,8 @@ class RandomPixelation(ImageAugmentation):
         self.side = side
 
     def get_random_transformation_batch(self, batch_size: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        """Draw a side for every image; those not chosen get 1."""
-        return 1 + self.chosen(batch_size) * self._random_generator.uniform((batch_size,), 0.0, self.side - 1)
+        """Draw a side for every image."""
+        return self._random_generator.uniform((batch_size,), 1.0, self.side)
 
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """Gather rows, then columns."""
@@ -96,7 +95,7 @@ class RandomPixelation(ImageAugmentation):
 class RandomJpeg(ImageAugmentation):
     """JPEG compression and back. KerasCV's layer takes pixels of 0..1 and returns white for 0..255.
 
-    A draw is (N,) int32, the quality 1..100, or 0 for an image that is left alone.
+    A draw is (N,) int32, the quality 1..100.
 
     Args:
         quality: the qualities are uniform in quality..60.
@@ -110,23 +109,18 @@ class RandomJpeg(ImageAugmentation):
 
     def get_random_transformation_batch(self, batch_size: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """Draw a quality for every image."""
-        quality = self._random_generator.uniform((batch_size,), self.quality, 61, tf.int32)
-        return quality * tf.cast(self.chosen(batch_size), tf.int32)
+        return self._random_generator.uniform((batch_size,), self.quality, 61, tf.int32)
 
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        """Compress the chosen images one by one."""
+        """Compress the images one by one."""
 
-        def compress(image: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
+        def compress(pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            image, quality = pair
             pixels = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
             encoded = tf.raw_ops.EncodeJpegVariableQuality(images=pixels, quality=quality)
-            decoded = tf.io.decode_jpeg(encoded, channels=3)
-            return tf.reshape(tf.cast(decoded, tf.float32), tf.shape(image))
+            return tf.cast(tf.io.decode_jpeg(encoded, channels=3), tf.float32)
 
-        def maybe(pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            image, quality = pair
-            return tf.cond(quality > 0, lambda: compress(image, quality), lambda: image)
-
-        compressed = tf.map_fn(maybe, (images, transformations), fn_output_signature=tf.float32)
+        compressed = tf.map_fn(compress, (images, transformations), fn_output_signature=tf.float32)
         return tf.ensure_shape(compressed, images.shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -152,8 +146,8 @@ class RandomShading(ImageAugmentation):
         self.gain, self.slope = gain, slope
 
     def get_random_transformation_batch(self, batch_size: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        """Draw a gain and two slopes for every image; those not chosen get zeros."""
-        uniform = self._random_generator.uniform((batch_size, 3), -1.0, 1.0) * self.chosen(batch_size)[:, None]
+        """Draw a gain and two slopes for every image."""
+        uniform = self._random_generator.uniform((batch_size, 3), -1.0, 1.0)
         return uniform * tf.constant([self.gain, self.slope, self.slope])
 
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:

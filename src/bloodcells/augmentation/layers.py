@@ -2,7 +2,7 @@
 
 Each works on batches inside ``tf.data`` (and eagerly), draws for every image on its own, and takes and
 returns pixels 0..255 float32. ``get_random_transformation_batch`` draws, ``augment_images`` applies, so a
-test can inject the draw.
+test can inject the draw; both see only the images that are to be changed.
 """
 
 from typing import Any
@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
+
+_BOARD = 29  # rectangles of a torn board along each side, before it repeats
 
 
 class ImageAugmentation(VectorizedBaseImageAugmentationLayer):
@@ -26,12 +28,25 @@ class ImageAugmentation(VectorizedBaseImageAugmentationLayer):
         self.rate = rate
 
     def call(self, inputs: Any, training: bool = True) -> Any:
-        """Augment while training; KerasCV's base class would augment always."""
-        return super().call(inputs) if training else inputs
+        """Augment (N, H, W, 3) images, alone or in a batch, while training; KerasCV's base class would do it always."""
+        if not training:
+            return inputs
+        if isinstance(inputs, dict):
+            return {**inputs, "images": self._augmented(inputs["images"])}
+        return self._augmented(inputs)
 
-    def chosen(self, batch_size: tf.Tensor) -> tf.Tensor:
-        """Draw which images are changed: (N,) float32, 1 with probability ``rate``, else 0."""
-        return tf.cast(self._random_generator.uniform((batch_size,)) < self.rate, tf.float32)
+    def _augmented(self, images: tf.Tensor) -> tf.Tensor:
+        """The images, those that the rate hits changed: a layer works on no more than these."""
+        images = tf.cast(images, self.compute_dtype)
+        if self.rate >= 1:
+            return super().call(images)
+        hit = tf.where(self._random_generator.uniform((tf.shape(images)[0],)) < self.rate)
+        augment = super().call
+        return tf.cond(
+            tf.size(hit) > 0,
+            lambda: tf.tensor_scatter_nd_update(images, hit, augment(tf.gather_nd(images, hit))),
+            lambda: images,
+        )
 
     def augment_labels(self, labels: tf.Tensor, transformations: Any, **kwargs: Any) -> tf.Tensor:
         """Labels as they are."""
@@ -107,8 +122,8 @@ class RandomAffine(ImageAugmentation):
     def get_random_transformation_batch(
         self, batch_size: tf.Tensor, images: tf.Tensor | None = None, **kwargs: Any
     ) -> tf.Tensor:
-        """Draw a matrix for every image; those not chosen get the identity."""
-        uniform = self._random_generator.uniform((batch_size, 6), -1.0, 1.0) * self.chosen(batch_size)[:, None]
+        """Draw a matrix for every image."""
+        uniform = self._random_generator.uniform((batch_size, 6), -1.0, 1.0)
         angle = uniform[:, 0] * (self.rotation * 3.141592653589793 / 180)
         scale = tf.exp(uniform[:, 1] * tf.math.log(self.zoom))
         stretch = tf.exp(uniform[:, 2] * tf.math.log(self.stretch) / 2)
@@ -132,19 +147,54 @@ class RandomAffine(ImageAugmentation):
 
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """Resample each image bilinearly through its matrix."""
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
-            transforms=transformations,
-            output_shape=tf.shape(images)[1:3],
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="REFLECT",
-        )
+        return _resampled(images, transformations, "REFLECT")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, for serialisation."""
         ranges = {name: getattr(self, name) for name in ("rotation", "zoom", "stretch", "shear", "translation")}
         return {**super().get_config(), **ranges}
+
+
+def _resampled(images: tf.Tensor, matrices: tf.Tensor, outside: str) -> tf.Tensor:
+    """Each image bilinearly through its row of (N, 8) ``matrices``; ``outside`` is mirrored or 0."""
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=matrices,
+        output_shape=tf.shape(images)[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode=outside,
+    )
+
+
+@keras.saving.register_keras_serializable("bloodcells")
+class RandomFramedAffine(RandomAffine):
+    """`RandomAffine` with one colour outside the picture instead of its mirror image.
+
+    A draw is a pair: the (N, 8) float32 matrices and the (N, 1, 1, 3) float32 colours, 0..255.
+    """
+
+    def get_random_transformation_batch(
+        self, batch_size: tf.Tensor, images: tf.Tensor | None = None, **kwargs: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw a matrix and a colour for every image."""
+        matrices = super().get_random_transformation_batch(batch_size, images=images, **kwargs)
+        return matrices, drawn_colours(self._random_generator, batch_size)
+
+    def augment_images(
+        self, images: tf.Tensor, transformations: tuple[tf.Tensor, tf.Tensor], **kwargs: Any
+    ) -> tf.Tensor:
+        """Resample the picture and where it is, then lay it over the colour."""
+        matrices, colours = transformations
+        moved = _resampled(tf.concat([images, tf.ones_like(images[..., :1])], axis=-1), matrices, "CONSTANT")
+        return moved[..., :-1] + (1 - moved[..., -1:]) * colours
+
+
+def drawn_colours(generator: Any, count: tf.Tensor) -> tf.Tensor:
+    """(count, 1, 1, 3) float32, 0..255: half of them grey; black, white and full channels are common."""
+    channels = generator.uniform((count, 1, 1, 3), -128.0, 383.0)
+    grey = generator.uniform((count, 1, 1, 1)) < 0.5
+    return tf.clip_by_value(tf.where(grey, channels[..., :1], channels), 0.0, 255.0)
 
 
 @keras.saving.register_keras_serializable("bloodcells")
@@ -167,11 +217,10 @@ class RandomStain(ImageAugmentation):
         self.amount, self.offset = amount, offset
 
     def get_random_transformation_batch(self, batch_size: tf.Tensor, **kwargs: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draw factors and offsets for every image; those not chosen get 1 and 0."""
-        chosen = self.chosen(batch_size)[:, None, None, None]
+        """Draw factors and offsets for every image."""
         shape = (batch_size, 1, 1, 3)
-        factors = 1 + chosen * self._random_generator.uniform(shape, -self.amount, self.amount)
-        return factors, chosen * self._random_generator.uniform(shape, -self.offset, self.offset)
+        factors = 1 + self._random_generator.uniform(shape, -self.amount, self.amount)
+        return factors, self._random_generator.uniform(shape, -self.offset, self.offset)
 
     def augment_images(
         self, images: tf.Tensor, transformations: tuple[tf.Tensor, tf.Tensor], **kwargs: Any
@@ -206,9 +255,9 @@ class RandomGaussianNoise(ImageAugmentation):
     def get_random_transformation_batch(
         self, batch_size: tf.Tensor, images: tf.Tensor | None = None, **kwargs: Any
     ) -> tf.Tensor:
-        """Draw the noise of every image; those not chosen get zeros."""
-        stddev = self.chosen(batch_size) * self._random_generator.uniform((batch_size,), 0.0, self.stddev)
-        return stddev[:, None, None, None] * self._random_generator.normal(tf.shape(images))
+        """Draw the noise of every image."""
+        stddev = self._random_generator.uniform((batch_size, 1, 1, 1), 0.0, self.stddev)
+        return stddev * self._random_generator.normal(tf.shape(images))
 
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """Add the noise and clip."""
@@ -217,3 +266,53 @@ class RandomGaussianNoise(ImageAugmentation):
     def get_config(self) -> dict[str, Any]:
         """The arguments, for serialisation."""
         return {**super().get_config(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable("bloodcells")
+class RandomCoarseDropout(ImageAugmentation):
+    """Rectangles of a board that is turned, stretched and torn at random hide the picture.
+
+    Cutout hides one rectangle and GridMask squares at even distances; this one hides anything from a few large pieces
+    to many small or long ones (the rectangular dropout of DeVries and Taylor 2017, arXiv:1708.04552, made coarse).
+    A draw is a pair: (N, H, W, 1) bool, what is hidden, and (N, H, W, 3) float32, what is shown in its place, 0..255.
+
+    Args:
+        share: the hidden share of a board is uniform in 0..share.
+        smallest: least side of a rectangle, pixels; the sides are log-uniform up to half of the image.
+        rate: share of images that are changed.
+    """
+
+    def __init__(self, share: float = 0.5, smallest: float = 4.0, rate: float = 1.0, **kwargs: Any) -> None:
+        """Keep the ranges."""
+        super().__init__(rate=rate, **kwargs)
+        self.share, self.smallest = share, smallest
+
+    def get_random_transformation_batch(
+        self, batch_size: tf.Tensor, images: tf.Tensor, **kwargs: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw a board and its cover for every image."""
+        size = images.shape[1]
+        uniform = self._random_generator.uniform((batch_size, 5))
+        angle = uniform[:, :1, None] * 3.141592653589793
+        sides = self.smallest * tf.exp(uniform[:, 1:3] * tf.math.log(size / 2 / self.smallest))
+        place = tf.range(size, dtype=tf.float32)
+        along = place[None, None] * tf.cos(angle) + place[None, :, None] * tf.sin(angle)
+        across = place[None, :, None] * tf.cos(angle) - place[None, None] * tf.sin(angle)
+        columns = tf.cast(tf.floor(along / sides[:, :1, None] + uniform[:, 3:4, None]), tf.int32) % _BOARD
+        rows = tf.cast(tf.floor(across / sides[:, 1:, None] + uniform[:, 4:, None]), tf.int32) % _BOARD
+        board = self._random_generator.uniform((batch_size, _BOARD * _BOARD))
+        hidden_share = self._random_generator.uniform((batch_size, 1), 0.0, self.share)
+        hidden = tf.gather(board < hidden_share, rows * _BOARD + columns, batch_dims=1)
+        noise = self._random_generator.uniform(tf.shape(images), 0.0, 255.0)
+        noisy = self._random_generator.uniform((batch_size, 1, 1, 1)) < 0.25
+        return hidden[..., None], tf.where(noisy, noise, drawn_colours(self._random_generator, batch_size))
+
+    def augment_images(
+        self, images: tf.Tensor, transformations: tuple[tf.Tensor, tf.Tensor], **kwargs: Any
+    ) -> tf.Tensor:
+        """Show the cover where the picture is hidden."""
+        return tf.where(*transformations, images)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, for serialisation."""
+        return {**super().get_config(), "share": self.share, "smallest": self.smallest}

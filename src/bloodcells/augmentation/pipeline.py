@@ -94,8 +94,7 @@ def _application(chosen: Policy) -> Callable[[Batch], Batch]:
             raise ValueError(
                 f"mixing needs float one-hot labels (N, C), got {batch['labels'].dtype} of {batch['labels'].shape}"
             )
-        mix = tf.random.get_global_generator().uniform(()) < chosen.mixing_rate
-        return tf.cond(mix, lambda: mixing(dict(batch), training=True), lambda: batch)
+        return mixing(batch, training=True)
 
     return apply
 

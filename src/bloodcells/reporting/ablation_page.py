@@ -16,7 +16,7 @@ from bloodcells.reporting.ablation_tables import (
     arms_table,
     corruption_errors_table,
     points,
-    seeds_in_words,
+    seed_counts_in_words,
     throughput_table,
     unfinished_in_words,
 )
@@ -92,13 +92,13 @@ def _head(summary: AblationSummary) -> str:
     accuracy = best.accuracy["composite"].mean
     difference = best.difference["composite"]
     ahead = f", {points(difference)} points against `{summary.baseline}`" if difference else ""
-    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.absent else ""
+    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
     machines = " and on ".join(dict.fromkeys(hardware({"environment": one}) for one in summary.environments))
     count = len(summary.arms)
     compared = "change to the recipe" if changes_recipe([one.arm for one in summary.arms]) else "augmentation"
     return f"""# What each {compared} is worth
 
-{COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {seeds_in_words(summary.seeds)}, on {machines}.
+{COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {seed_counts_in_words(summary)}, on {machines}.
 For one seed every arm starts from the same weights and sees the same cells in the same order; only the {compared}
 differs.
 
@@ -110,8 +110,8 @@ def _results(summary: AblationSummary) -> str:
     return f"""## Results
 
 {arms_table(summary)}
-*Mean ± standard deviation over the seeds; best on the composite set first. Clean: {summary.images["clean"]} cells as
-they are. Composite: {summary.images["composite"]} cells, each through a frozen random chain of corruptions.
+*Mean ± standard deviation over the arm's seeds; best on the composite set first. Clean: {summary.images["clean"]} cells
+as they are. Composite: {summary.images["composite"]} cells, each through a frozen random chain of corruptions.
 MedMNIST-C: eleven corruptions at five severities of {summary.images["medmnist_c"]} cells. BE: balanced error relative
 to AlexNet's, lower is better. In parentheses: 95 % interval of the paired difference, explained [below](#intervals).*
 
@@ -179,7 +179,8 @@ def _gallery(galleries: Sequence[str]) -> str:
 
 
 def _method(summary: AblationSummary) -> str:
-    starts = "one start" if len(summary.start_sha256) == 1 else "a start for each seed"
+    count = len(summary.start_sha256)
+    starts = "one start" if count == 1 else f"{count} starts, one for a seed"
     return f"""## Intervals
 
 The same seeds and the same images serve every arm, so an arm and `{summary.baseline}` are compared image by image and

@@ -1,10 +1,8 @@
 """Markdown tables of an ablation, and its figures in words."""
 
-from collections.abc import Sequence
-
 from bloodcells.ablation.records import PAIRED_SETS, SETS
 from bloodcells.ablation.statistics import PairedDifference, Spread
-from bloodcells.ablation.summary import AblationSummary
+from bloodcells.ablation.summary import WANTED_SEEDS, AblationSummary
 from bloodcells.reporting.ablation_plots import SET_NAMES
 from bloodcells.reporting.tables import errors_table, markdown_table
 
@@ -14,7 +12,7 @@ def arms_table(summary: AblationSummary) -> str:
     columns = ["arm", "seeds", *(SET_NAMES[name] for name in SETS), "BE"]
     columns += [f"{SET_NAMES[name]}, against {summary.baseline} (points)" for name in PAIRED_SETS[::-1]]
     rows = [
-        (arm.arm, len(arm.seeds), *(in_words(arm.accuracy[name]) for name in SETS), in_words(arm.be, 2),
+        (arm.arm, ", ".join(map(str, arm.seeds)), *(in_words(arm.accuracy[name]) for name in SETS), in_words(arm.be, 2),
          *(points(arm.difference[name]) for name in PAIRED_SETS[::-1]))
         for arm in summary.arms
     ]  # fmt: skip
@@ -51,12 +49,14 @@ def points(difference: PairedDifference | None) -> str:
     return f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
 
 
-def seeds_in_words(seeds: Sequence[int]) -> str:
-    """``seed 0`` or ``seeds 0, 1, 2``."""
-    return f"seed{'s' if len(seeds) > 1 else ''} " + ", ".join(str(seed) for seed in seeds)
-
-
 def unfinished_in_words(summary: AblationSummary) -> str:
-    """Which seeds each arm still lacks; empty where none does."""
-    lacking = "; ".join(f"`{arm}` lacks {seeds_in_words(seeds)}" for arm, seeds in summary.absent.items())
-    return f"**Unfinished:** {lacking}." if lacking else ""
+    """Which arms have too few seeds yet; empty where none does."""
+    few = ", ".join(f"`{arm}` ({count})" for arm, count in summary.unfinished.items())
+    return f"**Unfinished:** fewer seeds than {WANTED_SEEDS} for {few}." if few else ""
+
+
+def seed_counts_in_words(summary: AblationSummary) -> str:
+    """``3 seeds each``, or ``3 to 5 seeds each`` where arms have different seeds."""
+    counts = [len(arm.seeds) for arm in summary.arms]
+    fewest = f"{min(counts)} to " if min(counts) < max(counts) else ""
+    return f"{fewest}{max(counts)} seed{'s' if max(counts) > 1 else ''} each"

@@ -15,14 +15,14 @@ from bloodcells.ablation.records import read_records as read_arms
 from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
-from bloodcells.reporting.ablation_tables import arms_table, seeds_in_words, unfinished_in_words
+from bloodcells.reporting.ablation_tables import arms_table, seed_counts_in_words, unfinished_in_words
 from bloodcells.reporting.readme import TIMING, results_table
 from bloodcells.reporting.record import read_records
 from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.speed_page import score_table
-from bloodcells.reporting.tables import corruptions_table, metrics_table
+from bloodcells.reporting.tables import corruptions_table, markdown_table, metrics_table
 
-ABLATION, TRIED = "ablation", "tried.md"
+ABLATION, CHOICES, TRIED = "ablation", "prediction_choices.json", "tried.md"
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -81,6 +81,7 @@ def story(reports: Path) -> str:
         _ablation(arms),
         _training(runs),
         _robustness(runs),
+        _choices(read_json(reports / CHOICES)),
         _zip(read_json(reports / TIMING)),
         (reports / TRIED).read_text(encoding="utf-8"),
     )
@@ -120,11 +121,11 @@ def _ablation(summary: AblationSummary) -> str:
     best, images = summary.arms[0], summary.images
     by_name = {arm.arm: arm for arm in summary.arms}
     base = by_name.get(summary.baseline, best)
-    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.absent else ""
+    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
     return f"""## Which augmentation survives corruption
 
-Every augmentation was trained from the same start on the same {summary.budget["cells"]:,} cells for {summary.steps}
-steps, with {seeds_in_words(summary.seeds)}. On clean cells there is little between them; on corrupted ones `{best.arm}`
+Every augmentation was trained from shared starts on the same {summary.budget["cells"]:,} cells for {summary.steps}
+steps, with {seed_counts_in_words(summary)}. On clean cells there is little between them; on corrupted ones `{best.arm}`
 is right for {best.accuracy["composite"].mean:.1%} and `{base.arm}` for {base.accuracy["composite"].mean:.1%}.
 {unfinished}
 {arms_table(summary)}
@@ -178,6 +179,23 @@ def _robustness(runs: Sequence[Mapping[str, Any]]) -> str:
 
 """
     return text
+
+
+def _choices(record: Mapping[str, Any]) -> str:
+    sets = list(record["rows"][0]["accuracy"])
+    rows = [(row["choice"], *(f"{row['accuracy'][name]:.4f}" for name in sets)) for row in record["rows"]]
+    kept = record["temperature"]
+    errors = ", ".join(f"{name} {before:.3f} and {after:.3f}" for name, (before, after) in
+                       kept["calibration_error"].items())  # fmt: skip
+    return f"""## What could be done at test time
+
+{markdown_table(("choice", *sets), rows)}
+*Accuracy of {record["run"]} on its {record["images"]:,} validation cells: as they are, corrupted, and half of either.
+The zip takes the orientations. BatchNorm re-estimated: its statistics are those of the cells that are predicted, wholly
+or by half (Schneider et al. 2020). A temperature of {kept["temperature"]} changes no label; calibration error without
+and with it: {errors}. On {hardware(record)}; `python tests/benchmarks/prediction_choices.py --run runs/{record["run"]}
+--data data/training_set.npz --json reports/{CHOICES}`.*
+"""
 
 
 def _zip(timing: Mapping[str, Any]) -> str:
