@@ -382,8 +382,8 @@ def _add_run(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_tta(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--tta", type=int, default=1, choices=(0, 1, 2), help="test-time augmentation: 0 none, 1 the "
-                      "four rotations, 2 the eight dihedral views (default: 1)")  # fmt: skip
+    verb.add_argument("--tta", type=int, default=2, choices=(0, 1, 2), help="test-time augmentation: 0 none, 1 the "
+                      "four rotations, 2 the eight dihedral views (default: 2)")  # fmt: skip
 
 
 def _add_yes(verb: argparse.ArgumentParser) -> None:

@@ -23,6 +23,7 @@ from bloodcells.competition import COMPETITION
 from bloodcells.files import write_text
 from bloodcells.reporting.cleaning_figures import distance_distributions, junk_distribution
 from bloodcells.reporting.cleaning_style import STYLE
+from bloodcells.reporting.html_page import html_page
 
 WORDS = {
     "junk": ("junk", "pictures that show no cell of this set"),
@@ -58,13 +59,7 @@ def write_cleaning_page(
     sections = [_head(cells, table), _overview(table), _junk(cells, table, settings), _clusters(cells, table)]
     sections += [_suspected(cells, table), _oddest(cells, table), _thresholds(table, settings, calibration)]
     body = "\n".join(section for section in sections if section)
-    write_text(
-        path,
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Cleaning: {html.escape(cells.origin)}</title>\n<style>{STYLE}</style>\n"
-        f"<main>\n{body}\n</main>\n</html>\n",
-    )
+    write_text(path, html_page(f"Cleaning: {cells.origin}", body, STYLE))
 
 
 def _head(cells: CellSet, table: CleaningTable) -> str:

@@ -1,16 +1,11 @@
-"""The look of the cleaning page: one column on a phone, light or dark as the reader has it."""
+"""The look of the cleaning page, beside what all pages share."""
 
 STYLE = """
-:root { color-scheme: light dark; --back: #faf8f5; --card: #fff; --ink: #23202a; --soft: #6d6875; --line: #e6e1da;
-  --kept: #4477aa; --junk: #ddaa33; --label_conflict: #aa3377; --exact_duplicate: #cc6677; --near_duplicate: #ee99aa; }
-@media (prefers-color-scheme: dark) { :root { --back: #17151b; --card: #221f28; --ink: #ece8f1; --soft: #a49dae;
-  --line: #37323f; --kept: #6699cc; } }
-* { box-sizing: border-box }
-body { margin: 0; background: var(--back); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
-main { max-width: 70rem; margin: 0 auto; padding: 2rem 1.1rem 4rem }
+:root { --kept: #4477aa; --junk: #ddaa33; --label_conflict: #aa3377; --exact_duplicate: #cc6677;
+  --near_duplicate: #ee99aa }
+@media (prefers-color-scheme: dark) { :root { --kept: #6699cc } }
 header p { margin: 0; color: var(--soft) }
-h1 { margin: .1rem 0 1.3rem; font-size: clamp(1.7rem, 6vw, 2.9rem); line-height: 1.15; letter-spacing: -.02em }
-h2 { margin: 0; font-size: 1.3rem }
+h2 { margin: 0 }
 section { margin-top: 3.2rem }
 section > p { margin: .3rem 0 1.1rem; max-width: 44rem; color: var(--soft) }
 .bar { display: flex; height: 1.1rem; gap: 2px; overflow: hidden; border-radius: .55rem }
@@ -21,11 +16,8 @@ section > p { margin: .3rem 0 1.1rem; max-width: 44rem; color: var(--soft) }
 .kept { --own: var(--kept) } .junk { --own: var(--junk) } .label_conflict { --own: var(--label_conflict) }
 .exact_duplicate { --own: var(--exact_duplicate) } .near_duplicate { --own: var(--near_duplicate) }
 .bar i { background: var(--own) } .legend b { border-color: var(--own) }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .9rem .3rem 0; text-align: right; font-weight: 400; white-space: nowrap }
 th:first-child { text-align: left }
-thead th { color: var(--soft); border-bottom: 1px solid var(--line) }
 td:last-child { padding-right: .3rem; font-weight: 600 }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.2rem, 1fr)); gap: .9rem }
 .clusters { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: .9rem }

@@ -5,8 +5,8 @@ The command: ``python -m bloodcells.reporting.story reports``.
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -16,6 +16,7 @@ from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
 from bloodcells.reporting.ablation_tables import arms_table, seed_counts_in_words, unfinished_in_words
+from bloodcells.reporting.html_page import html_page
 from bloodcells.reporting.readme import TIMING, results_table
 from bloodcells.reporting.record import read_records
 from bloodcells.reporting.run_page import hardware
@@ -23,36 +24,20 @@ from bloodcells.reporting.speed_page import score_table
 from bloodcells.reporting.tables import corruptions_table, markdown_table, metrics_table
 
 ABLATION, CHOICES, TRIED = "ablation", "prediction_choices.json", "tried.md"
+HARDEST = 10
+"""Corruptions of each run that the page shows."""
 
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-:root { color-scheme: light; }
-body { margin: 0; background: #faf8f5; color: #23202a; font: 17px/1.6 system-ui, sans-serif }
-main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.2rem 5rem }
-h1 { font-size: clamp(1.8rem, 5vw, 2.8rem); line-height: 1.15; letter-spacing: -.02em }
-h2 { margin-top: 3rem; font-size: 1.45rem }
+_STYLE = """
+h2 { margin-top: 3rem }
 p { max-width: 46rem }
-em { color: #5d5866 }
+p:has(> img) { max-width: 58rem }
+em { color: var(--soft) }
 img { display: block; max-width: 100%; height: auto; margin: 1.2rem 0 .6rem; background: #fff; border-radius: .4rem }
-.wide { overflow-x: auto; margin: 1rem 0 }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums }
-th, td { padding: .35rem .9rem .35rem 0; vertical-align: top; border-bottom: 1px solid #e6e1da }
-th { text-align: left; font-weight: 600; border-bottom-color: #6d6875 }
-code { font-size: .9em; background: #f0ece6; padding: .05em .25em; border-radius: .2em }
-pre { overflow-x: auto; padding: .8rem 1rem; background: #f0ece6; border-radius: .4rem }
-pre code { padding: 0 }
-</style>
-</head>
-<body><main>
-$body
-</main></body>
-</html>
-""")
+.wide { margin: 1rem 0; font-size: .88rem }
+th, td { padding: .35rem .9rem .35rem 0; vertical-align: top; text-align: left; border-bottom: 1px solid var(--line) }
+th { font-weight: 600 }
+code { font-size: .9em; padding: .05em .25em; border-radius: .2em; background: var(--card) }
+"""
 
 
 def write_story(reports: Path) -> Path:
@@ -65,8 +50,9 @@ def write_story(reports: Path) -> Path:
     title = text.splitlines()[0].removeprefix("# ")
     body = MarkdownIt("commonmark").enable("table").render(text)
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+    body = body.replace(" ± ", "&nbsp;±&nbsp;")
     # The pages beside it are Markdown, which a browser does not show; they are linked to as they are.
-    write_text(reports / "index.html", _PAGE.substitute(title=title, body=body))
+    write_text(reports / "index.html", html_page(title, body, _STYLE))
     write_text(reports / "index.md", text)
     return reports / "index.md"
 
@@ -161,14 +147,16 @@ def _robustness(runs: Sequence[Mapping[str, Any]]) -> str:
     text = "## How well it holds up\n\n"
     for run in runs:
         holdout = run["metrics"]["holdout"]
-        level = f"tta{run['tta_level']}"
+        by_corruption = holdout["composite"][f"tta{run['tta_level']}"]["by_corruption"]
+        hardest = dict(islice(by_corruption.items(), HARDEST))
         text += f"""### {run["page"]}
 
 {metrics_table({"holdout": holdout})}
 *Level by level of test-time augmentation; Wilson's 95 % interval for drawing other cells.*
 
-{corruptions_table(holdout["composite"][level]["by_corruption"])}
-*Composite hold-out: an image counts under each corruption of its chain, the hardest first.*
+{corruptions_table(hardest)}
+*Composite hold-out: an image counts under each corruption of its chain; the {HARDEST} hardest.
+[All of them]({run["page"]}/index.md).*
 
 ![Accuracy over confidence]({run["page"]}/reliability.png)
 
