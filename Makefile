@@ -6,7 +6,9 @@ WORKER := .venv-worker
 BLOODCELLS := $(VENV)/bin/bloodcells
 ZIP := runs/synthetic-quick-0/submission.zip
 
-.PHONY: run test test-worker lint
+.PHONY: install run test test-worker lint
+
+install: $(VENV)/installed
 
 run: $(VENV)/installed
 	$(BLOODCELLS) run --profile quick --tta 0

@@ -137,13 +137,15 @@ def _package(options: argparse.Namespace) -> None:
     summary = package(run, options.out, CHECKOUT / "submission", options.tta, options.force, options.backend)
     print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
     if options.tta:
-        print(f"further views: {_gate_in_words(summary.gate, run, options.tta)}")
+        print(f"further views: {_gate_in_words(summary.gate, options.run, options.tta)}")
     print(f"sha256 {summary.sha256}")
     images, limit = COMPETITION.hidden_images, COMPETITION.time_limit
     print(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
 
 
-def _gate_in_words(gate: float | None, run: Path, tta_level: int) -> str:
+def _gate_in_words(gate: float | None, run: Path | None, tta_level: int) -> str:
+    if gate is None and run is None:
+        return "for all images"
     if gate is None:
         return f"for all images; evaluate --run {run} --tta {tta_level} finds out which can be spared them"
     return f"only for images whose two most probable classes are less than {gate:.2f} apart in the first"
@@ -210,6 +212,7 @@ def _ablate(options: argparse.Namespace) -> None:
     print(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
     parts = walk.prepare(_cells(options), options.out, _cleaning(options))
     init = starting_point(options.init, options.data, options.out / "start")
+    print(f"init: {init}")
     experiment = prepare_experiment(parts.train, parts.validation, budget(options.budget), init, options.out)
     if options.ray:
         written = run_arms_on_ray(experiment, work, options.ray, options.ray_cpus, options.ray_gpus)

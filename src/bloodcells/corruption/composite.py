@@ -8,10 +8,9 @@ that a network fine-tuned at 64 px with flips alone, 0.98 on clean cells, scores
 A chain is drawn from (seed, index of the image) alone and recorded as plain parameters; applying it is a function of
 the image and the chain. An image's corruption therefore depends neither on its neighbours nor on the order of work.
 
-This is a test, never a training augmentation. The functions are NumPy and Pillow, and share neither code
-nor parameters with the training layers; rotation, shear, translation, brightness, contrast, saturation, solarisation,
-posterisation and blocks are near to what RandAugment and Cutout do, in other forms and ranges. The family ``slide``
-(stain deposits, bubbles, scratches) is kept out of training altogether, in any form.
+This is a test, never a training augmentation. The functions are NumPy and Pillow, and share no code
+with the training layers, whose ranges may overlap; ``Policy.near`` says which families a policy comes near to. The
+family ``slide`` (stain deposits, bubbles, scratches) is kept out of training altogether: no layer imitates it.
 """
 
 from collections.abc import Callable, Mapping

@@ -93,17 +93,20 @@ def _head(summary: AblationSummary) -> str:
     difference = best.difference["composite"]
     ahead = f", {points(difference)} points against `{summary.baseline}`" if difference else ""
     unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
-    machines = " and on ".join(dict.fromkeys(hardware({"environment": one}) for one in summary.environments))
     count = len(summary.arms)
     compared = "change to the recipe" if changes_recipe([one.arm for one in summary.arms]) else "augmentation"
     return f"""# What each {compared} is worth
 
-{COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {seed_counts_in_words(summary)}, on {machines}.
+{COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {seed_counts_in_words(summary)}, on {_machines(summary)}.
 For one seed every arm starts from the same weights and sees the same cells in the same order; only the {compared}
 differs.
 
 Best on the composite set: **`{best.arm}`, {accuracy:.3f}**{ahead}.
 {unfinished}"""
+
+
+def _machines(summary: AblationSummary) -> str:
+    return " and on ".join(dict.fromkeys(hardware({"environment": one}) for one in summary.environments))
 
 
 def _results(summary: AblationSummary) -> str:
@@ -119,8 +122,8 @@ to AlexNet's, lower is better. In parentheses: 95 % interval of the paired diffe
 
 ![Difference of each arm to {summary.baseline}](differences.png)
 
-*The same differences, drawn. Where a bar does not reach the line at 0, the chance of seeds and cells alone would make
-such a difference less than once in twenty times.*
+*The same differences, drawn. A bar that does not reach 0 is a difference that seeds and cells alone would make less
+than once in twenty experiments.*
 """
 
 
@@ -139,9 +142,9 @@ def _by_corruption(summary: AblationSummary) -> str:
 ![Accuracy of each arm on composite images by family of corruption](families.png)
 
 *A composite image has one to {max(composite.LENGTHS)} corruptions and counts in the column of each family among
-them, so a column is no corruption alone. Benchmark and training share neither code nor parameters; a dot marks where
-an arm's augmentation is nevertheless near to what is tested, and the arm's figure there says less about the
-unknown.*
+them, so a column is no corruption alone. Benchmark and training share no code; a dot marks where an arm's augmentation
+is nevertheless near to what is tested, in another form whose range may overlap, and the arm's figure there says less
+about the unknown. `full` was made wider where validation cells under these families were hardest.*
 
 {corruption_errors_table(summary)}
 *Balanced errors in per cent, mean over severities and seeds; BE and relative BE after Di Salvo, Doerrich and Ledig,
@@ -156,7 +159,8 @@ def _cost(summary: AblationSummary) -> str:
 
 ![Composite accuracy against minutes of training](cost.png)
 
-*Mean and range over the seeds.*
+*Composite accuracy over the minutes of training one seed; mean and range over the seeds, on
+{_machines(summary)}.*
 
 {throughput_table(summary)}
 *Training: cells in a second, augmentation included. Augmentation alone: what its pipeline gives on the same machine
@@ -180,7 +184,7 @@ def _gallery(galleries: Sequence[str]) -> str:
 
 def _method(summary: AblationSummary) -> str:
     count = len(summary.start_sha256)
-    starts = "one start" if count == 1 else f"{count} starts, one for a seed"
+    starts = "one start" if count == 1 else f"{count} starts, one for each seed"
     return f"""## Intervals
 
 The same seeds and the same images serve every arm, so an arm and `{summary.baseline}` are compared image by image and

@@ -146,7 +146,7 @@ def _heat_map(rows: Mapping[str, Sequence[float]], columns: Sequence[str], near:
     axes.spines[:].set_visible(False)
     figure.colorbar(shades, ax=axes, format=lambda value, _: f"{100 * value:.0f}", fraction=0.03, pad=0.02)
     figure.supxlabel(
-        "Dot: an augmentation of the arm is near this corruption. Red frame: no arm trains with it in any form.",
+        "Dot: an augmentation of the arm is near this corruption. Red frame: no arm imitates it.",
         fontsize=_FONT - 1,
     )
     return figure

@@ -25,11 +25,21 @@ TIMING = Path("speed") / "score.json"
 _BASELINES = (
     ("the system this kit re-implements: EfficientNetB3", "the competition's", "0.99 (own validation)",
      "0.81 (hidden set)", "not published", "not published"),
-    ("best of 192 teams: ConvNeXtXLarge, 350 M parameters", "the competition's", "not published",
-     "0.9687 (hidden set)", "not published", "not published"),
+    ("[best of 192 teams](https://github.com/Luca-Olivieri/blood_cells_classifier): ConvNeXtXLarge, 350 M parameters",
+     "the competition's", "not published", "0.9687 (hidden set)", "not published", "not published"),
 )  # fmt: skip
 _COLUMNS = ("system", "cells", "accuracy, clean", "accuracy, corrupted", "n", "run")
+_STAND_IN_FILE = "efficientnetb3_imagenet_like_notop.h5"
+STAND_IN = (
+    "ImageNet stand-in: torchvision's weights, briefly fine-tuned on photographs of cattle; no weights trained from it "
+    "are published."
+)
 _NONE_YET = "no run is published yet"
+
+
+def start_in_words(init: str) -> str:
+    """Where a run started: ``scratch``, ``kit``, ``imagenet``, the name of a file, or what the published file is."""
+    return "ImageNet stand-in" if init == _STAND_IN_FILE else init
 
 
 def results_table(records: Sequence[Mapping[str, Any]], reports: str) -> str:
@@ -42,13 +52,15 @@ def cost_table(records: Sequence[Mapping[str, Any]]) -> str:
     """What the published runs took, in minutes, by stage."""
     stages = list(records[0]["seconds"]) if records else []
     rows = [
-        (record["run"], f"{record['parts']['train']:,}", len(record["epochs"]), record["config"]["working_size"],
-         hardware(record), *(f"{record['seconds'][stage] / 60:.1f}" for stage in stages),
+        (record["run"], start_in_words(record["config"]["init"]), f"{record['parts']['train']:,}",
+         len(record["epochs"]), record["config"]["working_size"], hardware(record),
+         *(f"{record['seconds'][stage] / 60:.1f}" for stage in stages),
          f"{sum(record['seconds'].values()) / 60:.1f}")
         for record in records
     ]  # fmt: skip
-    columns = ("run", "training cells", "epochs", "px", "hardware", *(f"{stage}, min" for stage in stages), "all, min")
-    return markdown_table(columns, rows or [(_NONE_YET, "", "", "", "", "")])
+    minutes = [f"{stage}, min" for stage in (*stages, "all")]
+    columns = ("run", "init", "training cells", "epochs", "px", "hardware", *minutes)
+    return markdown_table(columns, rows or [(_NONE_YET, *[""] * 6)])
 
 
 def filled(readme: str, records: Sequence[Mapping[str, Any]], timing: Mapping[str, Any], reports: str) -> str:
@@ -86,13 +98,14 @@ def draw_picture(path: Path) -> None:
 
 def _result_row(record: Mapping[str, Any], reports: str) -> tuple[object, ...]:
     config, profile = record["config"], record["profile"] or "own settings"
+    start, views = start_in_words(config["init"]), VIEWS[record["tta_level"]]
     return (
         f"[this kit: EfficientNetB3, {profile}]({reports}/{record['page']}/index.md)",
         record["cells"],
         f"{record['scores']['clean']['accuracy']:.4f} (hold-out)",
         f"{record['scores']['composite']['accuracy']:.4f} (composite hold-out)",
         record["parts"]["holdout"],
-        f"seed {config['seed']}; init {config['init']}; {VIEWS[record['tta_level']]}; {hardware(record)}",
+        f"seed {config['seed']}; init {start}; {views}; {hardware(record)}",
     )
 
 

@@ -82,7 +82,7 @@ def _results(record: Mapping[str, Any]) -> str:
 
 {metrics_table(record["metrics"])}
 *Accuracy of the trained network. Clean: cells as they are. Composite: the same cells, each through a random chain of
-corruptions that is frozen for all runs and no part of training. The interval (Wilson) is for drawing other cells;
+corruptions that is frozen for all runs and never trained on. The interval (Wilson) is for drawing other cells;
 another seed moves the figures too.*
 
 ![Clean beside composite accuracy, by test-time augmentation](accuracy.png)

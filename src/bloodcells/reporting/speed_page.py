@@ -67,13 +67,14 @@ def _score_section(record: Record) -> str:
 ```
 bloodcells package --weights kit --tta 0 --out runs/tta0.zip
 bloodcells package --weights kit --tta 1 --out runs/tta1.zip
-python tests/benchmarks/score_timing.py runs/tta0.zip runs/tta1.zip --data data/training_set.npz \\
+bloodcells package --weights kit --tta 2 --out runs/tta2.zip
+python tests/benchmarks/score_timing.py runs/tta[012].zip --data data/training_set.npz \\
     --json reports/speed/score.json
 ```
 
 {score_table(record)}
-*The local worker on as many cells as the hidden set has, imports included, on {hardware(record)}. Above a single view
-the views are gated.*
+*The local worker on as many cells as the hidden set has, imports included, on {hardware(record)}. Above a single view,
+views are gated where a gate was measured.*
 """
 
 

@@ -17,7 +17,7 @@ from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
 from bloodcells.reporting.ablation_tables import arms_table, seed_counts_in_words, unfinished_in_words
 from bloodcells.reporting.html_page import html_page
-from bloodcells.reporting.readme import TIMING, results_table
+from bloodcells.reporting.readme import STAND_IN, TIMING, results_table, start_in_words
 from bloodcells.reporting.record import read_records
 from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.speed_page import score_table
@@ -82,9 +82,10 @@ because those are corrupted. This page tells what the kit found on the way to cl
 is made by a command from records that lie beside it.
 
 {results_table(runs, ".")}
-*The published systems were scored on the competition's hidden set, ours on held-out cells of its training file, as
+*The published systems were scored on the competition's hidden set, ours on held-out cells of a file in the shape of
+its training file, of the same origin, as
 they are (clean) and under the kit's own frozen corruption (composite): a stand-in for the hidden set, not the same
-thing. n: cells of the hold-out. One run each.*
+thing. n: cells of the hold-out. One run each. {STAND_IN}*
 """
 
 
@@ -110,9 +111,10 @@ def _ablation(summary: AblationSummary) -> str:
     unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
     return f"""## Which augmentation survives corruption
 
-Every augmentation was trained from shared starts on the same {summary.budget["cells"]:,} cells for {summary.steps}
-steps, with {seed_counts_in_words(summary)}. On clean cells there is little between them; on corrupted ones `{best.arm}`
-is right for {best.accuracy["composite"].mean:.1%} and `{base.arm}` for {base.accuracy["composite"].mean:.1%}.
+{len(summary.arms)} augmentation policies were trained from shared starts on the same
+{summary.budget["cells"]:,} cells for {summary.steps} steps, with {seed_counts_in_words(summary)}. On clean cells they
+lie within a few points of one another; on corrupted ones `{best.arm}` is right for
+{best.accuracy["composite"].mean:.1%} and `{base.arm}` for {base.accuracy["composite"].mean:.1%}.
 {unfinished}
 {arms_table(summary)}
 *Accuracy, mean ± standard deviation over the seeds; {images["clean"]} clean cells, the same under the composite
@@ -134,9 +136,9 @@ def _training(runs: Sequence[Mapping[str, Any]]) -> str:
     return "## Training\n\n" + "\n".join(
         f"""![Accuracy after each epoch of {run["page"]}]({run["page"]}/learning_curves.png)
 
-*[{run["page"]}]({run["page"]}/index.md): init `{run["config"]["init"]}`, policy `{run["config"]["policy"]}`, at
-{run["config"]["working_size"]} px, {run["parts"]["train"]:,} cells, {len(run["epochs"])} epochs,
-{run["seconds"]["train"] / 60:.0f} minutes on {hardware(run)}, seed {run["config"]["seed"]}. Training accuracy is on
+*[{run["page"]}]({run["page"]}/index.md): init {start_in_words(run["config"]["init"])}, policy
+`{run["config"]["policy"]}`, at {run["config"]["working_size"]} px, {run["parts"]["train"]:,} cells,
+{len(run["epochs"])} epochs, {run["seconds"]["train"] / 60:.0f} minutes on {hardware(run)}, seed {run["config"]["seed"]}. Training accuracy is on
 augmented cells, validation accuracy on single views.*
 """
         for run in runs
