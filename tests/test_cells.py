@@ -46,7 +46,7 @@ def test_a_good_file_comes_in_whole(tmp_path: Path) -> None:
 
 def test_row_01_the_path_does_not_exist(tmp_path: Path) -> None:
     path = tmp_path / "training_set.npz"
-    assert refusal(path) == f"training set not found: {path}. Put training_set.npz in {tmp_path}."
+    assert refusal(path) == f"cannot read {path}: expected an .npz file, got none. Put training_set.npz in {tmp_path}."
 
 
 def test_row_01_the_path_is_a_folder(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_refusal_is_one_line_on_standard_error_and_ends_with_1(tmp_path, capsy
     assert cli.main(["clean", "--data", str(tmp_path / "absent.npz"), "--out", str(tmp_path)]) == 1
     streams = capsys.readouterr()
     assert streams.out == ""
-    assert streams.err.startswith("error: training set not found")
+    assert streams.err.startswith("error: cannot read ")
     assert streams.err.count("\n") == 1
 
 

@@ -55,7 +55,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
 
 def test_reliability_lists_the_bins_that_hold_images():
     probabilities = np.array([[0.95, 0.05], [0.99, 0.01], [0.3, 0.7], [0.5, 0.5]])
-    low, middle, high = reliability(np.array([0, 1, 1, 1]), probabilities, bins=10)
+    low, middle, high = reliability(np.array([0, 1, 1, 1]), probabilities)
     assert (low.images, low.confidence, low.accuracy) == (1, 0.5, 0.0)
     assert (middle.images, middle.accuracy) == (1, 1.0)
     assert (high.images, high.confidence, high.accuracy) == (2, pytest.approx(0.97), 0.5)

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from bloodcells import explanation
 from bloodcells.cells import CellSet
 from bloodcells.explanation import activation_maps, confident_errors, read_errors, write_errors
 from bloodcells.network import BACKBONE, build_network
@@ -19,14 +20,16 @@ def cells() -> CellSet:
     return CellSet(images, np.arange(6) % 4, "noise")
 
 
-def test_the_most_confident_errors_come_first_and_nothing_right_is_shown(network, cells):
+def test_the_most_confident_errors_come_first_and_nothing_right_is_shown(network, cells, monkeypatch):
     probabilities = np.full((6, 4), 0.1)
     chosen, sure = [0, 2, 3, 3, 0, 2], [0.9, 0.5, 0.8, 0.7, 0.9, 0.6]
     probabilities[np.arange(6), chosen] = sure
-    errors = confident_errors(network, cells, probabilities, most=3)
+    errors = confident_errors(network, cells, probabilities)
     assert errors.confidence.tolist() == pytest.approx([0.8, 0.6, 0.5])
     np.testing.assert_array_equal(errors.images, cells.images[[2, 5, 1]])
     assert (errors.labels != errors.predicted).all()
+    monkeypatch.setattr(explanation, "SHOWN", 2)
+    np.testing.assert_array_equal(confident_errors(network, cells, probabilities).images, cells.images[[2, 5]])
 
 
 def test_a_map_is_the_evidence_for_the_class(network):

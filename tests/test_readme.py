@@ -61,8 +61,10 @@ def test_the_tree_shows_what_is_there() -> None:
     inside = [line.split()[0] for line in tree if line.startswith(" ")]
     for path in (*shown, *(f"src/bloodcells/{name}" for name in inside)):
         assert (REPOSITORY / path).exists(), path
-    rooms = {f"{path.parent.name}/" for path in (REPOSITORY / "src" / "bloodcells").glob("*/__init__.py")}
-    assert rooms <= set(inside)
+    package = REPOSITORY / "src" / "bloodcells"
+    rooms = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    modules = {path.name for path in package.glob("[!_]*.py")}
+    assert rooms | modules <= set(inside)
 
 
 def test_variables_are_read() -> None:

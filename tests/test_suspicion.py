@@ -6,6 +6,8 @@ import pytest
 from bloodcells import suspicion
 from bloodcells.cleaning import examine
 from bloodcells.errors import KitError
+from bloodcells.files import WEIGHTS
+from bloodcells.pretrained import KIT
 from bloodcells.sources.synthetic import draw_smear
 from bloodcells.suspicion import FOLDS, examine_labels, out_of_fold_probabilities, pooled_features
 
@@ -80,8 +82,15 @@ def test_a_class_of_few_pictures_is_named(cells, table):
 
 
 def test_random_weights_are_refused(cells, table):
-    with pytest.raises(KitError, match=r"expected imagenet or an \.h5 file, got scratch"):
+    with pytest.raises(KitError, match=r"with random weights: expected imagenet or an \.h5 file .*, got scratch"):
         examine_labels(cells, table, "scratch")
+
+
+@pytest.mark.parametrize("init", ["kit", str(KIT / WEIGHTS)], ids=["kit", "file"])
+def test_weights_that_have_learned_the_labels_are_refused(cells, table, init):
+    with pytest.raises(KitError, match="with weights that have learned them: expected imagenet") as refusal:
+        examine_labels(cells, table, init)
+    assert f"got {init}. " in str(refusal.value)
 
 
 def test_features_belong_to_their_image(cells):

@@ -169,6 +169,15 @@ def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_p
         np.testing.assert_array_equal(variable, before)
 
 
+def test_a_line_of_metrics_without_any_checkpoint_is_dropped(complete, cells, tmp_path):
+    """Killed in the first epoch between the line and the checkpoint."""
+    run = tmp_path / "run"
+    cut_off_after(0, complete, run)
+    (run / "metrics.jsonl").write_text((complete / "metrics.jsonl").read_text().splitlines(keepends=True)[0])
+    training.train(cells, {"clean": cells}, CONFIG, run)
+    assert [record["epoch"] for record in lines(run)] == [1, 2, 3]
+
+
 def test_a_folder_of_other_cells_is_refused(complete, cells):
     with pytest.raises(KitError, match="expected data_sha256"):
         training.train(cells.take(np.arange(40)), {}, CONFIG, complete)

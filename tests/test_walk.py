@@ -117,3 +117,11 @@ def test_the_corrupted_parts_are_frozen_and_differ_from_each_other(cells):
     first, again = (walk._clean_and_composite(parts, "validation")["composite"] for _ in range(2))
     np.testing.assert_array_equal(first.images, again.images)
     assert not np.array_equal(first.images, walk._clean_and_composite(parts, "holdout")["composite"].images)
+
+
+def test_other_cells_are_refused_before_a_trained_run_is_touched(walked, cells):
+    run, _ = walked
+    before = (run / "split.csv").read_bytes(), (run / "cleaning" / "cleaning.csv").read_bytes()
+    with pytest.raises(KitError, match=r"is not what .* was trained on"):
+        walk.prepare(draw_smear(FEWEST_CELLS, seed=6).cells, run, CleaningSettings())
+    assert before == ((run / "split.csv").read_bytes(), (run / "cleaning" / "cleaning.csv").read_bytes())

@@ -39,7 +39,10 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class EpochEnd(keras.callbacks.Callback):
-    """After every epoch: measure the validation sets, keep a checkpoint, then write the line of metrics."""
+    """After every epoch: measure the validation sets, write the line of metrics, then keep a checkpoint.
+
+    In this order, since a resumed run drops lines without a checkpoint and could not make one that is missing.
+    """
 
     def __init__(self, run: Path, phase: str, validation: Mapping[str, CellSet], images: int) -> None:
         """Keep where and on what; ``images`` is the number trained on in an epoch."""
@@ -62,9 +65,9 @@ class EpochEnd(keras.callbacks.Callback):
             "seconds": round(seconds, 1),
             "images_per_second": round(self.images / seconds, 1),
         }
-        self._keep_checkpoint(epoch + 1)
         with (self.run / METRICS).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(metrics) + "\n")
+        self._keep_checkpoint(epoch + 1)
         measured = ", ".join(f"{name} {metrics[f'{name}_accuracy']:.4f}" for name in self.validation)
         if sys.stdout.isatty():
             print()  # below Keras' progress bar

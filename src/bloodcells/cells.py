@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bloodcells.competition import COMPETITION
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line
 from bloodcells.files import replacing
 
 _PICKLE_MAGIC = b"\x80"
@@ -107,7 +107,8 @@ def read_npz(path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) 
         KitError: no such file, or it is empty, truncated, damaged, not an ``.npz``, or lacks a key.
     """
     if not path.exists():
-        raise KitError(f"training set not found: {path}. Put {path.name} in {path.absolute().parent}.")
+        folder = path.absolute().parent
+        raise KitError(f"cannot read {path}: expected an .npz file, got none. Put {path.name} in {folder}.")
     if not path.is_file():
         raise KitError(f"{path} is not a file. Give the path of an .npz file.")
     try:
@@ -139,7 +140,7 @@ def _read_members(
     except zipfile.BadZipFile as error:
         raise KitError(f"{path} is not a complete .npz (truncated?), size {size}. Download it again.") from error
     except Exception as error:  # a damaged directory makes zipfile and NumPy raise nearly anything
-        raise KitError(f"{path} is damaged ({_first_line(error)}), size {size}. Download it again.") from error
+        raise KitError(f"{path} is damaged ({first_line(error)}), size {size}. Download it again.") from error
 
 
 def _check_start(path: Path, head: bytes) -> None:
@@ -163,15 +164,11 @@ def _read_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndar
         raise KitError(f"{path}: checksum error in member {key}.npy. Download it again.") from error
     except ValueError as error:
         if "allow_pickle" not in str(error):
-            reason = _first_line(error)
+            reason = first_line(error)
             raise KitError(f"{path}: member {key}.npy cannot be read ({reason}). Download it again.") from error
         values = "strings" if key == "corruptions" else "integers"
         expected = _EXPECTED_IMAGES if "images" in key else f"{values} (N,)"
         raise KitError(f"{path}: {key} has dtype object; expected {expected}. Save it as a plain array.") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def validated_images(images: np.ndarray, name: str) -> np.ndarray:

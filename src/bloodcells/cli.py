@@ -198,7 +198,7 @@ def _corrupt(options: argparse.Namespace) -> None:
 
 def _ablate(options: argparse.Namespace) -> None:
     from bloodcells import walk
-    from bloodcells.ablation.arms import RECIPE_BASELINE, RECIPES, changes_recipe
+    from bloodcells.ablation.arms import RECIPE_BASELINE, RECIPES
     from bloodcells.ablation.budget import budget
     from bloodcells.ablation.experiment import nearness, pending, prepare_experiment, run_arm
     from bloodcells.ablation.tasks import run_arms_on_ray
@@ -220,8 +220,7 @@ def _ablate(options: argparse.Namespace) -> None:
         written = (run_arm(experiment, arm, seed) for arm, seed in work)
     for count, path in enumerate(written, start=1):
         print(f"{count} of {len(work)}: {path}", flush=True)
-    shown = None if changes_recipe(arms) else parts.validation
-    print(draw_ablation(options.out, options.out / "report", nearness(), shown))
+    print(draw_ablation(options.out, options.out / "report", nearness(), parts.validation))
 
 
 def _fetch(options: argparse.Namespace) -> None:

@@ -5,10 +5,12 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line
 
 VARIABLE = "BLOODCELLS_COMPETITION"
 BLOOD_CELLS = Path(__file__).with_suffix(".toml")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
+"""What may rank, as ``evaluation.label_metrics`` gives it."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,14 @@ class Competition:
         title: how pages and reports call it.
         classes: the class names; a label is an index into them.
         image_size: height and width of an image, pixels.
-        metric: the score of the leaderboard, a key of ``evaluation.label_metrics``.
-        leaderboard: the columns of the leaderboard; ``scores.json`` holds exactly these keys.
+        metric: the score that ranks, one of ``METRICS``.
+        leaderboard: its columns, of ``METRICS`` and ``duration``, the metric and ``accuracy`` among them;
+            ``scores.json`` holds exactly these keys.
         memory_limit: bytes of resident memory that a submission may take.
         time_limit: seconds for the whole prediction run, imports included.
         size_limit: bytes of a submission zip.
         hidden_images: images in the hidden set, to project the time of a run.
-        worker_versions: packages of the machine that scores, by name.
+        worker_versions: packages of the machine that scores, by name; tensorflow, keras and numpy at least.
     """
 
     title: str
@@ -54,8 +57,9 @@ def read_competition(path: Path) -> Competition:
     try:
         facts = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        got = str(error).splitlines()[0]
-        raise KitError(f"{path}: expected a competition in TOML, got {got}. Start from {BLOOD_CELLS.name}.") from error
+        raise KitError(
+            f"{path}: expected a competition in TOML, got {first_line(error)}. Start from {BLOOD_CELLS.name}."
+        ) from error
     expected = {field.name for field in fields(Competition)}
     if facts.keys() != expected:
         differing = ", ".join(sorted(facts.keys() ^ expected))
@@ -67,6 +71,17 @@ def read_competition(path: Path) -> Competition:
     classes = tuple(facts["classes"])
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise KitError(f"{path}: expected two or more classes with their own names, got {list(classes)}. Correct it.")
+    columns = set(facts["leaderboard"])
+    if facts["metric"] not in METRICS:
+        raise KitError(f"{path}: expected a metric of {', '.join(METRICS)}, got {facts['metric']!r}. Choose one.")
+    if not {facts["metric"], "accuracy"} <= columns <= {*METRICS, "duration"}:
+        raise KitError(
+            f"{path}: expected a leaderboard of {', '.join(METRICS)} and duration with accuracy and the metric in it, "
+            f"got {facts['leaderboard']}. Correct it."
+        )
+    unknown = {"tensorflow", "keras", "numpy"} - facts["worker_versions"].keys()
+    if unknown:
+        raise KitError(f"{path}: expected worker_versions with {', '.join(sorted(unknown))}, got none. Add them.")
     return Competition(**{**facts, "classes": classes, "leaderboard": tuple(facts["leaderboard"])})
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+BINS = 15
+"""Bins of equal width over the confidence, to measure calibration with."""
+
 
 @dataclass(frozen=True)
 class ConfidenceBin:
@@ -55,29 +58,28 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
+def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """Expected calibration error of the winning class (Guo et al. 2017, arXiv:1706.04599), 0..1, lower is better.
 
     Arguments as for `reliability`.
     """
-    gaps = [abs(bin_.accuracy - bin_.confidence) * bin_.images for bin_ in reliability(truth, probabilities, bins)]
+    gaps = [abs(bin_.accuracy - bin_.confidence) * bin_.images for bin_ in reliability(truth, probabilities)]
     return sum(gaps) / len(truth)
 
 
-def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> list[ConfidenceBin]:
+def reliability(truth: np.ndarray, probabilities: np.ndarray) -> list[ConfidenceBin]:
     """How often the winning class is right, by how sure the network is of it.
 
     Args:
         truth: (N,) integers.
         probabilities: (N, C), rows sum to 1.
-        bins: bins of equal width over the confidence.
 
     Returns:
-        The bins that hold images, by rising confidence.
+        Those of the ``BINS`` that hold images, by rising confidence.
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == truth
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
     members = [bin_of == bin_ for bin_ in np.unique(bin_of)]
     return [
         ConfidenceBin(int(inside.sum()), float(confidence[inside].mean()), float(correct[inside].mean()))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import keras
 
 ERRORS = "errors.npz"
+SHOWN = 8
+"""Errors of a set that are kept."""
+
 _FINER = 4
 _FIELDS = ("images", "labels", "predicted", "confidence", "maps")
 
@@ -42,11 +45,11 @@ class Errors:
     maps: np.ndarray
 
 
-def confident_errors(network: "keras.Model", cells: CellSet, probabilities: np.ndarray, most: int = 8) -> Errors:
-    """The errors of ``probabilities`` (N, C) on ``cells``, the most confident first, with their maps."""
+def confident_errors(network: "keras.Model", cells: CellSet, probabilities: np.ndarray) -> Errors:
+    """Up to ``SHOWN`` errors of ``probabilities`` (N, C) on ``cells``, the most confident first, with their maps."""
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != cells.labels)
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN]
     images, classes = cells.images[shown], predicted[shown]
     maps = activation_maps(network, images, classes)
     return Errors(images, cells.labels[shown], classes, confidence[shown].astype(np.float32), maps)

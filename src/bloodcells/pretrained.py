@@ -9,7 +9,7 @@ import h5py
 import keras
 import numpy as np
 
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line
 from bloodcells.files import WEIGHTS, read_json
 from bloodcells.network import BACKBONE, build_network
 
@@ -37,7 +37,7 @@ def starting_point(init: str, data: str, run: Path | None = None) -> str:
         with _impatient():
             keras.applications.EfficientNetB3(include_top=False, weights="imagenet")
     except Exception as error:  # whatever it is, they cannot be had
-        print(f"no ImageNet weights ({_first_line(error)})", flush=True)
+        print(f"no ImageNet weights ({first_line(error)})", flush=True)
         return "kit"
     return "imagenet"
 
@@ -62,7 +62,7 @@ def initialise(network: keras.Model, init: str) -> None:
     if init == "scratch":
         return
     path = KIT / WEIGHTS if init == "kit" else Path(init)
-    if _is_trained(path):
+    if is_trained(path):
         _load_trained(network, path)
         return
     backbone = network.get_layer(BACKBONE)
@@ -73,7 +73,7 @@ def initialise(network: keras.Model, init: str) -> None:
     _refuse_other_preprocessing(source, network, init)
 
 
-def _is_trained(path: Path) -> bool:
+def is_trained(path: Path) -> bool:
     """Whether the file holds a backbone with a head on it, as this kit trains it, and not a backbone alone."""
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
@@ -98,7 +98,7 @@ def _load_trained(network: keras.Model, path: Path) -> None:
         backbone.set_weights(trained.get_layer(BACKBONE).get_weights())
     except (OSError, ValueError, KeyError) as error:
         raise KitError(
-            f"{path} does not hold the weights of a network of this kit: {_first_line(error)}. Give another file."
+            f"{path} does not hold the weights of a network of this kit: {first_line(error)}. Give another file."
         ) from error
 
 
@@ -116,10 +116,10 @@ def _source_backbone(init: str, input_shape: tuple[int, int, int]) -> keras.Mode
         if init == "imagenet":
             raise KitError(
                 "the ImageNet weights could not be downloaded: they need the network once "
-                f"({_first_line(error)}). Pass a file with --init FILE.h5, or start with --init kit."
+                f"({first_line(error)}). Pass a file with --init FILE.h5, or start with --init kit."
             ) from error
         raise KitError(
-            f"{init} does not hold an EfficientNetB3 without its top: {_first_line(error)}. Give another file."
+            f"{init} does not hold an EfficientNetB3 without its top: {first_line(error)}. Give another file."
         ) from error
 
 
@@ -132,10 +132,6 @@ def _impatient() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:160]
 
 
 def _refuse_other_preprocessing(source: keras.Model, network: keras.Model, init: str) -> None:

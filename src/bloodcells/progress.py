@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+Progress = Callable[[int, int], None]
+"""Called with how much of one step is done, and all of it."""
+
 _IN_A_LOG = 20.0  # seconds between two lines where nobody watches
 
 

@@ -50,7 +50,7 @@ def publish_weights(run: Path, out: Path, force: bool = False) -> Publication:
     if (out / WEIGHTS).exists() and not force:
         raise KitError(f"{out / WEIGHTS} exists already. Choose another folder with --out, or replace it with --force.")
     network = load_network(run)
-    read_json(run / "evaluation.json")
+    read_json(run / "evaluation.json")  # refuses a run that was not evaluated
     with replacing(out / WEIGHTS) as beside:
         _write_half(run / WEIGHTS, beside)
     for name in RECORDS:

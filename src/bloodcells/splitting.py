@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bloodcells.cleaning.clusters import groups_of
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.files import write_csv
@@ -81,8 +82,7 @@ def split_cells(
     if not (validation > 0 and holdout > 0 and validation + holdout < 1):
         raise ValueError(f"shares: expected above 0 and below 1 together, got {validation} and {holdout}")
     draw = np.random.default_rng(seed)
-    groups = np.where(clusters < 0, clusters.max(initial=-1) + 1 + np.arange(len(clusters)), clusters)
-    _, first, group, size = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    _, first, group, size = np.unique(groups_of(clusters), return_index=True, return_inverse=True, return_counts=True)
     part_of_group = np.zeros(len(size), np.int64)
     for label in np.unique(labels):
         members = draw.permutation(np.flatnonzero(labels[first] == label))

@@ -13,6 +13,7 @@ wrong label cannot vouch for itself.
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,11 +24,12 @@ from sklearn.preprocessing import StandardScaler
 
 from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningTable
-from bloodcells.cleaning.clusters import ALONE
+from bloodcells.cleaning.clusters import groups_of
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.network import BACKBONE, build_network
-from bloodcells.pretrained import initialise
+from bloodcells.pretrained import initialise, is_trained
+from bloodcells.progress import Progress
 
 FOLDS = 5
 WORKING_SIZE = 128
@@ -36,8 +38,6 @@ TAPS = tuple(f"block{block}a_expand_activation" for block in (2, 3, 4, 5, 6))
 
 _REGULARISATION = 0.005  # inverse strength: ten times as much is as accurate, and fits wrong labels
 _CHUNK = 512
-
-Progress = Callable[[int, int], None]
 
 
 def examine_labels(
@@ -56,16 +56,15 @@ def examine_labels(
     Raises:
         KitError: the weights are refused, or a class keeps too few pictures.
     """
-    if init in ("scratch", "kit"):
+    if init in ("scratch", "kit") or is_trained(Path(init)):
         reason = "random weights" if init == "scratch" else "weights that have learned them"
         raise KitError(
-            f"labels cannot be examined with {reason}: expected imagenet or an .h5 file, got {init}. "
-            "Give one with --init."
+            f"labels cannot be examined with {reason}: expected imagenet or an .h5 file that this kit has not "
+            f"trained, got {init}. Give one with --init."
         )
     started = time.perf_counter()
-    labels, clusters = table.label[table.kept], table.cluster[table.kept]
-    own = clusters.max(initial=ALONE) + 1 + np.arange(len(clusters))
-    _, first, group = np.unique(np.where(clusters == ALONE, own, clusters), return_index=True, return_inverse=True)
+    labels = table.label[table.kept]
+    _, first, group = np.unique(groups_of(table.cluster[table.kept]), return_index=True, return_inverse=True)
     groups = first[group]  # the folds follow the numbers: an image alone is its own, whatever clusters there are
     _refuse_few(labels, groups)
 

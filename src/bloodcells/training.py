@@ -28,7 +28,7 @@ from bloodcells.config import Phase, TrainingConfig
 from bloodcells.cpu_layers import faster_on_cpu
 from bloodcells.devices import spread_over
 from bloodcells.environment import accelerators, describe_environment
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line
 from bloodcells.files import WEIGHTS, read_json, replacing, write_json, write_text
 from bloodcells.losses import training_loss
 from bloodcells.memory import keep_freed_memory
@@ -68,7 +68,7 @@ def train(
         print(f"{run} is already trained; its weights are used")
         return load_network(run)
     if not accelerators():
-        print("no GPU found: training runs on the CPU; --profile quick is made for that")
+        print("no GPU found: training runs on the CPU")
 
     keep_freed_memory()
     keras.utils.set_random_seed(config.seed)
@@ -87,7 +87,7 @@ def train(
         steps = len(training) // phase.batch_size
         # When it ends, Keras puts the average of the weights in place of the weights, where one was taken.
         network.fit(
-            training_batches(training, phase.policy, phase.batch_size, config.seed, done, last),
+            training_batches(training, phase.policy, phase.batch_size, config.seed, done, last, phase.untouched),
             initial_epoch=done,
             epochs=last,
             steps_per_epoch=steps,
@@ -225,7 +225,7 @@ def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model
         try:
             network.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:
-            print(f"{checkpoint} cannot be read ({str(error).splitlines()[0]}); the one before it is tried")
+            print(f"{checkpoint} cannot be read ({first_line(error)}); the one before it is tried")
             continue
         lines = (run / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(run / METRICS, "".join(lines[:done]))
@@ -233,4 +233,5 @@ def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model
             network.optimizer.finalize_variable_values(network.trainable_variables)
         print(f"resumed after epoch {done}")
         return network, done
+    (run / METRICS).unlink(missing_ok=True)
     return _build(config.phases[0].working_size, config), 0

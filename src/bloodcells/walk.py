@@ -70,6 +70,9 @@ def clean(
 
     ``init`` and ``progress`` are those of `suspicion.examine_labels`. The decisions are written before the labels are
     looked at.
+
+    Raises:
+        KitError: too much is removed, or what `suspicion.examine_labels` raises.
     """
     table = examine(cells, settings, progress)
     table.write(folder)
@@ -80,12 +83,21 @@ def clean(
 
 
 def prepare(cells: CellSet, run: Path, settings: CleaningSettings) -> Parts:
-    """Clean and split ``cells``; write ``cleaning/`` and ``split.csv`` into ``run``."""
-    table = clean(cells, run / "cleaning", settings)
+    """Clean and split ``cells``; write ``cleaning/`` and ``split.csv`` into ``run``.
+
+    Raises:
+        KitError: too much is removed, a class has too few pictures to split, or ``run`` was trained on other cells;
+            nothing is written then.
+    """
+    table = examine(cells, settings)
     split = split_cells(table.label[table.kept], table.cluster[table.kept], SPLIT_SEED)
     in_source = Split(*(table.kept[getattr(split, part)] for part in PARTS))
+    parts = _parts(cells, in_source)
+    if (run / "config.json").exists():
+        _refuse_other_cells(parts, run, cells)
+    table.write(run / "cleaning")
     in_source.write(run / "split.csv")
-    return _parts(cells, in_source)
+    return parts
 
 
 def parts_of(run: Path, cells: CellSet) -> Parts:
@@ -95,12 +107,7 @@ def parts_of(run: Path, cells: CellSet) -> Parts:
         KitError: ``cells`` are not those of the run.
     """
     parts = _parts(cells, read_split(run / "split.csv"))
-    trained_on = read_json(run / "config.json")["data_sha256"]
-    if parts.train.sha256 != trained_on:
-        raise KitError(
-            f"{cells.origin} is not what {run} was trained on: expected training cells with sha256 {trained_on[:12]}, "
-            f"got {parts.train.sha256[:12]}. Give the same --data."
-        )
+    _refuse_other_cells(parts, run, cells)
     return parts
 
 
@@ -255,6 +262,15 @@ def _evaluated(cells: CellSet, probabilities: np.ndarray) -> dict[str, object]:
         return metrics
     found = accuracy_by_corruption(cells.labels, probabilities.argmax(axis=1), cells.corruptions.tolist())
     return {**metrics, "by_corruption": {name: list(figures) for name, figures in found.items()}}
+
+
+def _refuse_other_cells(parts: Parts, run: Path, cells: CellSet) -> None:
+    trained_on = read_json(run / "config.json")["data_sha256"]
+    if parts.train.sha256 != trained_on:
+        raise KitError(
+            f"{cells.origin} is not what {run} was trained on: expected training cells with sha256 {trained_on[:12]}, "
+            f"got {parts.train.sha256[:12]}. Give the same --data, or another folder with --out."
+        )
 
 
 def _parts(cells: CellSet, split: Split) -> Parts:

@@ -150,6 +150,20 @@ def test_mixing_refuses_labels_that_are_no_distributions():
         mixing(batch)
 
 
+def test_the_share_that_is_to_stay_untouched_does():
+    apply = pipeline._application(Policy("negative", lambda: [lambda batch, training: batch, negative]), untouched=0.3)
+    batch = {"images": tf.fill((400, 4, 4, 3), 100.0), "labels": tf.ones((400, 1))}
+    tf.random.set_global_generator(tf.random.Generator.from_seed(1))
+    first = apply(dict(batch))["images"].numpy()
+    assert set(np.unique(first)) == {100.0, 155.0}
+    assert 0.22 < (first[:, 0, 0, 0] == 100).mean() < 0.38
+    assert (first == first[:, :1, :1, :1]).all()
+
+
+def negative(batch, training):
+    return {**batch, "images": 255 - batch["images"]}
+
+
 def test_the_layers_of_a_chain_change_places_between_batches():
     """Grey 100 through "add 64, at most 255" and "negate": the order shows in the result."""
 

@@ -9,7 +9,7 @@ from bloodcells.errors import KitError
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_policy_says_what_it_does_and_what_it_is_near_to(name):
     chosen = policy(name)
-    assert chosen.describe
+    assert chosen.description
     assert chosen.near <= {*FAMILIES, *CORRUPTIONS}
 
 

@@ -18,12 +18,14 @@ import numpy as np
 from PIL import Image
 
 from bloodcells.cells import load_cells
-from bloodcells.cleaning.hashing import VIEWS, average_hash, dhash, dihedral, phash, phash_views
+from bloodcells.cleaning.hashing import VIEWS, dihedral, low_cosines, packed, phash, shrunk_grey, view_hashes
 from bloodcells.cleaning.neighbours import near_pairs
 from bloodcells.files import write_json
 from bloodcells.sources.synthetic import draw_smear
 
 Result = TypeVar("Result")
+
+_CHUNK = 64  # images, as many as `phash` takes at once
 
 
 def main() -> None:
@@ -60,7 +62,7 @@ def compare_hashes(images: np.ndarray) -> dict[str, Any]:
         for view in range(VIEWS):
             one_by_one(imagehash.phash, np.ascontiguousarray(dihedral(array, view)))
 
-    phash_views(images[:64])
+    phash_views(images[:_CHUNK])
     theirs = _seconds(lambda: one_by_one(imagehash.phash, images))
     theirs_eight = _seconds(lambda: eight_views(images))
     ours_eight = _seconds(lambda: phash_views(images))
@@ -84,6 +86,31 @@ def compare_hashes(images: np.ndarray) -> dict[str, Any]:
         "bloodcells_eight_views": round(ours_eight, 3),
         "single": singles,
     }
+
+
+def phash_views(images: np.ndarray) -> np.ndarray:
+    """The phash of each of the eight dihedral views, from one cosine transform: (N, 8) uint64."""
+    return _by_chunks(lambda chunk: view_hashes(low_cosines(shrunk_grey(chunk, 32, 32))), images)
+
+
+def dhash(images: np.ndarray) -> np.ndarray:
+    """``imagehash.dhash`` in the manner of the kit's ``phash``: (N,) uint64. The cleaning does not use it."""
+
+    def of_chunk(chunk: np.ndarray) -> np.ndarray:
+        small = shrunk_grey(chunk, 8, 9)
+        return packed(small[:, :, 1:] > small[:, :, :-1])
+
+    return _by_chunks(of_chunk, images)
+
+
+def average_hash(images: np.ndarray) -> np.ndarray:
+    """``imagehash.average_hash`` in the manner of the kit's ``phash``: (N,) uint64. The cleaning does not use it."""
+
+    def of_chunk(chunk: np.ndarray) -> np.ndarray:
+        small = shrunk_grey(chunk, 8, 8)
+        return packed(small > small.mean(axis=(1, 2), keepdims=True))
+
+    return _by_chunks(of_chunk, images)
 
 
 def measure_pairs(n: int, distance: int) -> dict[str, Any]:
@@ -117,6 +144,10 @@ def measure_pairs(n: int, distance: int) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "peak_gigabytes": round(peak, 2),
     }
+
+
+def _by_chunks(function: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    return np.concatenate([function(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)])
 
 
 def _seconds(work: Callable[[], Result]) -> float:

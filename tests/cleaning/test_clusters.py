@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bloodcells.cleaning.clusters import cluster_ids, first_occurrence
+from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence, groups_of
 
 
 def test_a_chain_is_one_cluster_in_any_order():
@@ -24,3 +24,10 @@ def test_no_pairs_leave_everybody_alone():
 
 def test_the_first_occurrence_of_a_key():
     assert first_occurrence([b"a", b"b", b"a", b"c", b"b"]).tolist() == [0, 1, 0, 3, 1]
+
+
+def test_an_image_alone_is_a_group_of_its_own():
+    groups = groups_of(np.array([ALONE, 2, 0, ALONE, 2]))
+    assert groups.tolist() == [3, 2, 0, 6, 2] and groups.dtype == np.int64
+    assert groups_of(np.full(3, ALONE)).tolist() == [0, 1, 2]
+    assert groups_of(np.empty(0, np.int64)).tolist() == []

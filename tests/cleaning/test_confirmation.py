@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from bloodcells.cleaning.confirmation import Comparison, tints
-from bloodcells.cleaning.hashing import VIEWS, dihedral, low_cosines, view_hashes
-from bloodcells.cleaning.registration import PATCH, SCALES, registered
+from bloodcells.cleaning.hashing import VIEWS, dihedral
+from bloodcells.cleaning.registration import PATCH, SCALES, patch_hashes, registered
 
 
 def jpeg(image):
@@ -35,17 +35,13 @@ CHANGES = {
 }
 
 
-def probes(patches):
-    return np.concatenate([view_hashes(low_cosines(patches[:, scale])) for scale in range(len(SCALES))], axis=1)
-
-
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_copy_is_near_by_hash_and_alike_by_pixels(sound, change):
     images = sound.images[:80]
     copies = np.stack([CHANGES[change](image) for image in images])
     both = np.concatenate([images, copies])
     patches = registered(both)
-    apart = np.bitwise_count(probes(patches[:80]) ^ probes(patches[80:])[:, :1])
+    apart = np.bitwise_count(patch_hashes(patches[:80]) ^ patch_hashes(patches[80:])[:, :1])
     best = apart.argmin(axis=1)
     first, second = np.arange(80), np.arange(80, 160)
     alike = Comparison(patches, tints(both)).similarities(first, second, best)

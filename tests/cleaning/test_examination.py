@@ -63,17 +63,6 @@ def test_a_picture_with_two_labels_is_dropped_with_all_its_copies(sound):
     assert table.counts()["label_conflicts"] == 3
 
 
-def test_conflicts_can_be_kept_for_a_person_to_decide(sound):
-    images, labels = sound.images, sound.labels
-    cells = joined((images, labels), (images[7:9], np.array([(labels[7] + 1) % 8, labels[8]])))
-    settings = CleaningSettings(label_conflicts="keep")
-    table = examine(cells, settings)
-    assert table.label_conflict[[7, -2]].all() and table.reason[[7, -2]].tolist() == ["", ""]
-    assert table.reason[-1] == "exact_duplicate"
-    again = examine(cells.take(table.kept), settings)
-    assert len(again.kept) == len(table.kept)
-
-
 def test_a_chain_of_copies_keeps_its_lowest_image_in_any_order(sound):
     """Each step moves the frame by two pixels: neighbours are copies, the ends of the chain need not be."""
     padded = np.pad(sound.images[3], ((0, 0), (0, 12), (0, 0)), mode="edge")
@@ -95,11 +84,10 @@ def test_more_than_the_stated_share_is_not_removed_unasked(sound):
     assert len(examine(cells, CleaningSettings(max_removed_share=0.99)).kept) == 1
 
 
-def test_turned_copies_are_found_unless_told_otherwise(sound):
+def test_turned_copies_are_found(sound):
     turned = np.ascontiguousarray(np.rot90(sound.images[:4], axes=(1, 2)))
     cells = joined((sound.images, sound.labels), (turned, sound.labels[:4]))
     assert (examine(cells).reason[-4:] == "near_duplicate").all()
-    assert (examine(cells, CleaningSettings(orientations=False)).reason[-4:] == "").all()
 
 
 def test_progress_is_told_step_by_step(sound):

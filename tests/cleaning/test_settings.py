@@ -20,7 +20,6 @@ def test_a_distance_that_is_no_whole_number(distance):
         ("junk_threshold", -0.1, "0..inf"),
         ("max_removed_share", 2, "0..1"),
         ("max_removed_share", float("nan"), "0..1"),
-        ("label_conflicts", "majority", "drop or keep"),
     ],
 )
 def test_a_value_out_of_its_range(name, value, allowed):

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bloodcells.codabench.isolation import Finished, Machine, run_isolated
+from bloodcells.codabench.isolation import Finished, Machine, package_folders, run_isolated
+from bloodcells.errors import KitError
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -18,6 +19,15 @@ def run(code: str, tmp_path: Path, seconds: float = 20, memory: int = 2_000_000_
     program.write_text(code)
     (tmp_path / "elsewhere").mkdir(exist_ok=True)
     return run_isolated(program, ["one", "two"], tmp_path / "elsewhere", tmp_path / "logs", Machine(seconds, memory))
+
+
+@pytest.mark.parametrize("code", ["", "#!/bin/sh\nexit 3\n"])
+def test_what_is_no_interpreter_is_refused(code: str, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(code)
+    python.chmod(0o755 if code else 0o644)
+    with pytest.raises(KitError, match=r"cannot be run: expected a Python interpreter, got .* Build one"):
+        package_folders(str(python))
 
 
 def test_arguments_working_directory_and_exit_code(tmp_path: Path) -> None:

@@ -146,7 +146,6 @@ def _changing_the_predictions(run_program: Callable[..., object], change: str) -
 
 
 BAD_SCORES = {
-    "unknown column": ('"f2": 1.0', "expected the leaderboard's columns ['accuracy'"),
     "too large": ('"duration": 1e10', "expected a number below 1e+10 for duration, got 10000000000.0."),
     "NaN": ('"duration": float("nan")', "expected a number below 1e+10 for duration, got nan."),
 }
@@ -167,6 +166,14 @@ def test_scores_that_the_leaderboard_cannot_hold_are_refused(
     assert str(error).startswith(f"scoring run: comparing: {line}")
 
 
+def test_a_column_that_the_scoring_program_does_not_fill_is_refused(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_scoring_program(monkeypatch, tmp_path, lambda code: code.replace(', "duration": metadata["duration"]', ""))
+    error = failure(pack_zip(), brightness_cells, tmp_path / "work")
+    assert "got ['duration']. Correct the leaderboard." in str(error)
+
+
 def test_a_foreign_scoring_program_is_checked_as_well(
     pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +181,7 @@ def test_a_foreign_scoring_program_is_checked_as_well(
     with_scoring_program(monkeypatch, tmp_path, lambda code: write)
     error = failure(pack_zip(), brightness_cells, tmp_path / "work")
     assert str(error).startswith("scoring run: expected the leaderboard's columns accuracy, ")
-    assert str(error).endswith("got acc.")
+    assert str(error).endswith("got acc. Correct the scoring program.")
 
 
 def test_classes_that_do_not_occur_are_scored_and_listed(

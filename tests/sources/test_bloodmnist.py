@@ -11,7 +11,7 @@ import pytest
 
 from bloodcells.errors import KitError
 from bloodcells.sources import bloodmnist
-from bloodcells.sources.bloodmnist import MD5, fetch_bloodmnist, load_bloodmnist
+from bloodcells.sources.bloodmnist import NAME, fetch_bloodmnist, load_bloodmnist
 
 
 def published(size: int = 28, count: int = 24) -> dict[str, np.ndarray]:
@@ -70,7 +70,7 @@ def zenodo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zenodo]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(bloodmnist, "RETRIES", 0)
     with Zenodo() as server:
-        monkeypatch.setitem(MD5, 28, hashlib.md5(server.content).hexdigest())
+        monkeypatch.setattr(bloodmnist, "MD5", hashlib.md5(server.content).hexdigest())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -79,16 +79,16 @@ def zenodo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zenodo]:
 
 
 def test_a_good_download_is_kept_and_not_repeated(zenodo: Zenodo, tmp_path: Path) -> None:
-    path = fetch_bloodmnist(tmp_path / "a cache", 28, zenodo.address)
-    assert path == tmp_path / "a cache" / "bloodmnist.npz"
+    path = fetch_bloodmnist(tmp_path / "a cache", zenodo.address)
+    assert path == tmp_path / "a cache" / NAME
     assert path.read_bytes() == zenodo.content
-    assert fetch_bloodmnist(tmp_path / "a cache", 28, zenodo.address) == path
-    assert zenodo.requests == ["/files/bloodmnist.npz?download=1"]
+    assert fetch_bloodmnist(tmp_path / "a cache", zenodo.address) == path
+    assert zenodo.requests == ["/files/bloodmnist_128.npz?download=1"]
 
 
 def test_a_damaged_file_in_the_cache_is_downloaded_again(zenodo: Zenodo, tmp_path: Path) -> None:
-    (tmp_path / "bloodmnist.npz").write_bytes(b"half a file")
-    assert fetch_bloodmnist(tmp_path, 28, zenodo.address).read_bytes() == zenodo.content
+    (tmp_path / NAME).write_bytes(b"half a file")
+    assert fetch_bloodmnist(tmp_path, zenodo.address).read_bytes() == zenodo.content
 
 
 @pytest.mark.parametrize(
@@ -102,17 +102,17 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(zenodo: Zenodo, tmp_pat
 )
 def test_a_bad_download_is_refused_and_leaves_nothing(zenodo: Zenodo, tmp_path: Path, recipe: str, reason: str) -> None:
     zenodo.answers = [recipe]
-    with pytest.raises(KitError, match=rf"^cannot download bloodmnist\.npz: [^\n]*{reason}[^\n]*$"):
-        fetch_bloodmnist(tmp_path, 28, zenodo.address)
+    with pytest.raises(KitError, match=rf"^cannot download bloodmnist_128\.npz: [^\n]*{reason}[^\n]*$"):
+        fetch_bloodmnist(tmp_path, zenodo.address)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bad_download_leaves_the_previous_file(zenodo: Zenodo, tmp_path: Path) -> None:
     zenodo.answers = ["broken off"]
-    previous = tmp_path / "bloodmnist.npz"
+    previous = tmp_path / NAME
     previous.write_bytes(b"an older edition")
     with pytest.raises(KitError, match="truncated"):
-        fetch_bloodmnist(tmp_path, 28, zenodo.address)
+        fetch_bloodmnist(tmp_path, zenodo.address)
     assert previous.read_bytes() == b"an older edition"
 
 
@@ -121,9 +121,9 @@ def test_an_interrupted_download_is_tried_again(
 ) -> None:
     monkeypatch.setattr(bloodmnist, "RETRIES", 1)
     zenodo.answers = ["broken off", "whole"]
-    assert fetch_bloodmnist(tmp_path, 28, zenodo.address).read_bytes() == zenodo.content
+    assert fetch_bloodmnist(tmp_path, zenodo.address).read_bytes() == zenodo.content
     assert len(zenodo.requests) == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["bloodmnist.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
 def test_no_network_is_one_line_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,16 +133,11 @@ def test_no_network_is_one_line_with_the_way_out(tmp_path: Path, monkeypatch: py
         unused.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(KitError) as caught:
-            fetch_bloodmnist(tmp_path, 28, address)
+            fetch_bloodmnist(tmp_path, address)
     assert str(caught.value) == (
-        "cannot download bloodmnist.npz: no connection to the server. Try again, or put bloodmnist.npz into "
-        f"{tmp_path} yourself from {address}/bloodmnist.npz?download=1."
+        "cannot download bloodmnist_128.npz: no connection to the server. Try again, or put bloodmnist_128.npz into "
+        f"{tmp_path} yourself from {address}/bloodmnist_128.npz?download=1."
     )
-
-
-def test_an_unknown_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(KitError, match="expected one of 28, 64, 128, 224, got 96"):
-        fetch_bloodmnist(tmp_path, 96)
 
 
 @pytest.mark.parametrize("size", [28, 128])

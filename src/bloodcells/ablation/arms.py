@@ -13,14 +13,14 @@ class Arm:
     """How one arm is trained; all that it does not say is the budget's.
 
     Attributes:
-        describe: what it changes, for a table.
+        description: what it changes, for a table.
         policy: name of its augmentation policy.
         training: fields of `config.TrainingConfig`.
         phase: fields of `config.Phase`.
         rate: its learning rate as a multiple of the budget's.
     """
 
-    describe: str
+    description: str
     policy: str
     training: Mapping[str, Any] = field(default_factory=dict)
     phase: Mapping[str, Any] = field(default_factory=dict)
@@ -63,7 +63,7 @@ def arm_named(name: str) -> Arm:
     """
     if name not in ARMS:
         raise KitError(f"unknown arm: expected one of {', '.join(ARMS)}, got {name!r}. Choose among them.")
-    return _RECIPES[name] if name in _RECIPES else Arm(policy(name).describe, name)
+    return _RECIPES[name] if name in _RECIPES else Arm(policy(name).description, name)
 
 
 def changes_recipe(arms: Collection[str]) -> bool:

@@ -151,9 +151,9 @@ def _by_family(correct: np.ndarray) -> dict[str, float]:
     return {family: float(correct[holds].mean()) for family, holds in chosen.items() if holds.any()}
 
 
-def _throughput(cells: CellSet, arm: str, batch_size: int) -> float:
+def _throughput(cells: CellSet, policy_name: str, batch_size: int) -> float:
     """Cells in a second that the pipeline gives when nobody trains, without those that it had ready."""
-    batches = iter(training_batches(cells, arm, batch_size, 0, 0, 1_000))
+    batches = iter(training_batches(cells, policy_name, batch_size, 0, 0, 1_000))
     for _ in range(_BUFFERED_BATCHES):
         next(batches)
     began = time.perf_counter()

@@ -72,11 +72,6 @@ class AblationSummary:
     environments: tuple[Mapping[str, Any], ...]
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """Every seed that some arm has."""
-        return tuple(sorted({seed for arm in self.arms for seed in arm.seeds}))
-
-    @property
     def unfinished(self) -> dict[str, int]:
         """How many seeds an arm has, by arm, where it is fewer than ``WANTED_SEEDS`` and others have more."""
         wanted = min(WANTED_SEEDS, max(len(arm.seeds) for arm in self.arms))

@@ -4,6 +4,7 @@ Their forms differ from those that the benchmarks test with (`bloodcells.corrupt
 of a disc and a straight line, nearest samples instead of areas, TensorFlow's JPEG instead of Pillow's.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -34,7 +35,7 @@ class RandomBlur(ImageAugmentation):
     def get_random_transformation_batch(self, batch_size: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """Draw a kernel for every image."""
         uniform = self._random_generator.uniform((batch_size, 3))
-        angle = uniform[:, 2, None, None] * 3.141592653589793
+        angle = uniform[:, 2, None, None] * math.pi
         widths = _NARROWEST + uniform[:, :2] * (self.stddev - _NARROWEST)
         place = tf.range(-_RADIUS, _RADIUS + 1, dtype=tf.float32)
         along = place[None, None] * tf.cos(angle) + place[None, :, None] * tf.sin(angle)

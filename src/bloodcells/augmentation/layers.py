@@ -5,6 +5,7 @@ returns pixels 0..255 float32. ``get_random_transformation_batch`` draws, ``augm
 test can inject the draw; both see only the images that are to be changed.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -124,7 +125,7 @@ class RandomAffine(ImageAugmentation):
     ) -> tf.Tensor:
         """Draw a matrix for every image."""
         uniform = self._random_generator.uniform((batch_size, 6), -1.0, 1.0)
-        angle = uniform[:, 0] * (self.rotation * 3.141592653589793 / 180)
+        angle = uniform[:, 0] * (self.rotation * math.pi / 180)
         scale = tf.exp(uniform[:, 1] * tf.math.log(self.zoom))
         stretch = tf.exp(uniform[:, 2] * tf.math.log(self.stretch) / 2)
         across, down, shear = stretch / scale, 1 / (stretch * scale), uniform[:, 3] * self.shear
@@ -293,7 +294,7 @@ class RandomCoarseDropout(ImageAugmentation):
         """Draw a board and its cover for every image."""
         size = images.shape[1]
         uniform = self._random_generator.uniform((batch_size, 5))
-        angle = uniform[:, :1, None] * 3.141592653589793
+        angle = uniform[:, :1, None] * math.pi
         sides = self.smallest * tf.exp(uniform[:, 1:3] * tf.math.log(size / 2 / self.smallest))
         place = tf.range(size, dtype=tf.float32)
         along = place[None, None] * tf.cos(angle) + place[None, :, None] * tf.sin(angle)

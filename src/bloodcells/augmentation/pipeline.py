@@ -15,7 +15,13 @@ Batch = dict[str, tf.Tensor]
 
 
 def training_batches(
-    cells: CellSet, policy_name: str, batch_size: int, seed: int, first_epoch: int, last_epoch: int
+    cells: CellSet,
+    policy_name: str,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    last_epoch: int,
+    untouched: float = 0.0,
 ) -> tf.data.Dataset:
     """Augmented batches of the epochs ``first_epoch`` .. ``last_epoch`` - 1.
 
@@ -29,6 +35,7 @@ def training_batches(
         seed: of the order and the augmentation.
         first_epoch: number of epochs already trained.
         last_epoch: number of epochs in all.
+        untouched: share of the images that the policy's first layer alone changes, 0..1.
 
     Returns:
         Pairs of (batch_size, S, S, 3) float32 pixels 0..255 and (batch_size, C) float32 labels whose rows sum to 1.
@@ -36,7 +43,7 @@ def training_batches(
     """
     # Most KerasCV layers draw from this generator; without a seed of its own it would differ from run to run.
     tf.random.set_global_generator(tf.random.Generator.from_seed(seed * 10_000 + first_epoch))
-    apply = _application(policy(policy_name))
+    apply = _application(policy(policy_name), untouched)
     images = tf.constant(cells.images)
     labels = tf.constant(np.eye(len(COMPETITION.classes), dtype=np.float32)[cells.labels])
 
@@ -68,7 +75,7 @@ def _shuffled(count: int, seed: int, epoch: int | tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_shuffle(tf.range(count), [seed, epoch])
 
 
-def _application(chosen: Policy) -> Callable[[Batch], Batch]:
+def _application(chosen: Policy, untouched: float = 0.0) -> Callable[[Batch], Batch]:
     """What ``chosen`` does to a batch, as a function with its layers made once."""
     layers = chosen.layers()
     first, others = layers[:1], layers[1:]
@@ -80,7 +87,11 @@ def _application(chosen: Policy) -> Callable[[Batch], Batch]:
         return batch
 
     def augmented(batch: Batch) -> Batch:
-        return _in_drawn_order(others, batch) if chosen.shuffled else in_order(others, batch)
+        changed = _in_drawn_order(others, batch) if chosen.shuffled else in_order(others, batch)
+        if untouched == 0:
+            return changed
+        kept = tf.random.get_global_generator().uniform((tf.shape(batch["images"])[0], 1, 1, 1)) < untouched
+        return {**changed, "images": tf.where(kept, batch["images"], changed["images"])}
 
     def apply(batch: Batch) -> Batch:
         batch = in_order(first, batch)

@@ -31,7 +31,7 @@ class Policy:
     """One way to augment.
 
     Attributes:
-        describe: what it does, for a table.
+        description: what it does, for a table.
         layers: makes the layers, fresh, in the order in which they are applied. Each maps
             ``{"images": (N, S, S, 3) float32 0..255, "labels": (N, C) float32}`` to the same.
         shuffled: apply all but the first of the layers in an order drawn for each batch.
@@ -42,7 +42,7 @@ class Policy:
             MedMNIST-C and families of the composite corruption.
     """
 
-    describe: str
+    description: str
     layers: Callable[[], Layers]
     shuffled: bool = False
     mixing: Callable[[], keras.layers.Layer] | None = None

@@ -11,8 +11,8 @@ import numpy as np
 from bloodcells.cells import CellSet
 from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.copies import CHANGES
-from bloodcells.cleaning.hashing import HASH_BITS, VIEWS, low_cosines, view_hashes
-from bloodcells.cleaning.registration import SCALES, registered
+from bloodcells.cleaning.hashing import HASH_BITS
+from bloodcells.cleaning.registration import patch_hashes, registered
 from bloodcells.cleaning.settings import CleaningSettings
 
 _BLOCK = 64
@@ -46,7 +46,7 @@ def calibrate(
 
     Args:
         cells: distinct cells.
-        settings: ``max_distance`` and ``orientations`` are used.
+        settings: ``max_distance`` is used.
         n_cells: sample size; the cost grows with its square, 2,000 take seconds.
         copies_per_kind: planted copies of each kind.
         seed: of the sample and the changes.
@@ -58,32 +58,20 @@ def calibrate(
     source = np.concatenate([draw.permutation(len(sample))[:copies_per_kind] for _ in CHANGES])
     changed = np.stack([CHANGES[name](sample[one], draw) for name, one in zip(kind, source, strict=True)])
     copies = registered(changed)
-    views = VIEWS if settings.orientations else 1
-    probes = _probes(patches, views)
-    distance, turn = _best(probes[source], _probes(copies, 1)[:, 0], views)
+    probes = patch_hashes(patches)
+    distance, turn = _best(probes[source], patch_hashes(copies)[:, 0])
     together = Comparison(np.concatenate([patches, copies]), tints(np.concatenate([sample, changed])))
     similarity = together.similarities(source, len(sample) + np.arange(len(source)), turn)
-    return Calibration(
-        len(sample), kind, distance, similarity, *_distinct(probes, views, together, settings.max_distance)
-    )
+    return Calibration(len(sample), kind, distance, similarity, *_distinct(probes, together, settings.max_distance))
 
 
-def _probes(patches: np.ndarray, views: int) -> np.ndarray:
-    """(N, 2 * views) uint64, scale by scale."""
-    hashes = [view_hashes(low_cosines(patches[:, scale]))[:, :views] for scale in range(len(SCALES))]
-    return np.concatenate(hashes, axis=1)
-
-
-def _best(probes: np.ndarray, hashes: np.ndarray, views: int) -> tuple[np.ndarray, np.ndarray]:
+def _best(probes: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The smallest distance of each row and the view, as ``Comparison`` counts them, in which it is found."""
     apart = np.bitwise_count(probes ^ hashes[:, None])
-    best = apart.argmin(axis=1)
-    return apart.min(axis=1).astype(np.int64), best // views * VIEWS + best % views
+    return apart.min(axis=1).astype(np.int64), apart.argmin(axis=1)
 
 
-def _distinct(
-    probes: np.ndarray, views: int, comparison: Comparison, max_distance: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(probes: np.ndarray, comparison: Comparison, max_distance: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances of all pairs, and similarities of the near ones."""
     n_cells = len(probes)
     counts = np.zeros(HASH_BITS + 1, np.int64)
@@ -93,5 +81,5 @@ def _distinct(
         after = np.arange(n_cells) > np.arange(start, start + len(apart))[:, None]
         counts += np.bincount(apart.min(axis=1)[after], minlength=HASH_BITS + 1)
         first, probe, second = np.nonzero((apart <= max_distance) & after[:, None])
-        similarity.append(comparison.similarities(first + start, second, probe // views * VIEWS + probe % views))
+        similarity.append(comparison.similarities(first + start, second, probe))
     return counts, np.concatenate(similarity)

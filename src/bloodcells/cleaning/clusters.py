@@ -7,6 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 ALONE = -1
+"""The cluster of an image without copies."""
 
 
 def first_occurrence(keys: Sequence[bytes]) -> np.ndarray:
@@ -33,3 +34,16 @@ def cluster_ids(n_images: int, first: np.ndarray, second: np.ndarray) -> np.ndar
     clusters = np.full(n_images, ALONE, np.int64)
     clusters[together] = np.unique(lowest[inverse][together], return_inverse=True)[1]
     return clusters
+
+
+def groups_of(clusters: np.ndarray) -> np.ndarray:
+    """The cluster of each image; an image alone is a group of its own.
+
+    Args:
+        clusters: (N,) int64, as `cluster_ids` numbers them, or those of a part of its images.
+
+    Returns:
+        (N,) int64, from 0, equal for the images of one picture. Those alone have the highest numbers, in their order.
+    """
+    own = clusters.max(initial=ALONE) + 1 + np.arange(len(clusters))
+    return np.where(clusters == ALONE, own, clusters)

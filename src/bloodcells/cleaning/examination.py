@@ -7,15 +7,16 @@ from functools import partial
 import numpy as np
 
 from bloodcells.cells import CellSet
-from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence
+from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence, groups_of
 from bloodcells.cleaning.confirmation import Comparison, tints
-from bloodcells.cleaning.hashing import VIEWS, Progress, exact_keys, low_cosines, phash, view_hashes
+from bloodcells.cleaning.hashing import VIEWS, exact_keys, phash
 from bloodcells.cleaning.junk import appearance, junk_scores
 from bloodcells.cleaning.neighbours import near_pairs
-from bloodcells.cleaning.registration import SCALES, registered
+from bloodcells.cleaning.registration import patch_hashes, registered
 from bloodcells.cleaning.settings import CleaningSettings
 from bloodcells.cleaning.table import CleaningTable, hex_column
 from bloodcells.errors import KitError
+from bloodcells.progress import Progress
 
 _DEFAULTS = CleaningSettings()
 _REMOVED_FOR = ("exact_duplicates", "near_duplicates", "junk", "label_conflicts")
@@ -53,12 +54,11 @@ def examine(
         len(cells), np.concatenate([distinct[first], original[copies]]), np.concatenate([distinct[second], copies])
     )
     conflict = _labels_in_cluster(cells.labels, clusters) > 1
-    usual = ~conflict | (settings.label_conflicts == "keep")
     looks = appearance(images, step("judging"))
     scores, evidence, no_cell = (
-        column[row] for column in junk_scores(looks, clusters[distinct], usual[distinct], settings.junk_threshold)
+        column[row] for column in junk_scores(looks, clusters[distinct], ~conflict[distinct], settings.junk_threshold)
     )
-    groups = np.where(clusters == ALONE, clusters.max(initial=ALONE) + 1 + everyone, clusters)
+    groups = groups_of(clusters)
     junk = _everywhere(no_cell, groups)
     stays = _lowest(groups, ~no_cell) == everyone
     exact = original != everyone
@@ -72,7 +72,9 @@ def examine(
         near_duplicate=~stays & ~exact & ~junk,
         junk=junk,
         label_conflict=conflict,
-        reason=_reasons(junk, conflict, stays, exact, settings),
+        reason=np.select(
+            [junk, conflict, stays, exact], ["junk", "label_conflict", "", "exact_duplicate"], "near_duplicate"
+        ),
         seconds=time.perf_counter() - started,
     )
     _refuse_to_empty(table, settings)
@@ -93,17 +95,15 @@ def confirmed_pairs(
         two (P,) int64 index arrays.
     """
     patches = registered(images, progress)
-    views = VIEWS if settings.orientations else 1
-    hashes = np.stack([view_hashes(low_cosines(patches[:, scale])) for scale in range(len(SCALES))], axis=1)
-    probes = hashes[:, :, :views].reshape(len(images), -1)
+    probes = patch_hashes(patches)
     comparison = Comparison(patches, tints(images))
     links = np.empty((2, 0), np.int64)
-    for first, second, probe in near_pairs(hashes[:, 0, 0], probes, settings.max_distance):
+    for first, second, probe in near_pairs(probes[:, 0], probes, settings.max_distance):
         clusters = cluster_ids(len(images), *links)
-        open_ = (first < second) | (probe >= views)  # at full width a pair is met from both sides
+        open_ = (first < second) | (probe >= VIEWS)  # at full width a pair is met from both sides
         open_ &= (clusters[first] != clusters[second]) | (clusters[first] == ALONE)
         first, second, probe = first[open_], second[open_], probe[open_]
-        alike = comparison.similarities(first, second, probe // views * VIEWS + probe % views)
+        alike = comparison.similarities(first, second, probe)
         links = np.append(links, np.stack([first, second])[:, alike >= settings.min_similarity], axis=1)
     return links[0], links[1]
 
@@ -126,16 +126,6 @@ def _lowest(groups: np.ndarray, eligible: np.ndarray) -> np.ndarray:
     lowest = np.full(groups.max(initial=-1) + 1, len(groups))
     np.minimum.at(lowest, groups[eligible], np.flatnonzero(eligible))
     return lowest[groups]
-
-
-def _reasons(
-    junk: np.ndarray, conflict: np.ndarray, stays: np.ndarray, exact: np.ndarray, settings: CleaningSettings
-) -> np.ndarray:
-    dropped = conflict if settings.label_conflicts == "drop" else np.zeros_like(conflict)
-    untouched = stays | (conflict & ~dropped)
-    return np.select(
-        [junk, dropped, untouched, exact], ["junk", "label_conflict", "", "exact_duplicate"], "near_duplicate"
-    )
 
 
 def _refuse_to_empty(table: CleaningTable, settings: CleaningSettings) -> None:

@@ -1,29 +1,27 @@
 """Perceptual hashes of a whole array at once, bit for bit those of ImageHash 4.3.2.
 
-ImageHash turns one image to grey, shrinks it with Pillow's Lanczos filter and takes the signs of something: of
-neighbouring differences (dhash), of differences from the mean (ahash), or of the low discrete cosine
-coefficients against their median (phash). Pillow shrinks in fixed point, one axis after the other, so a stack of
+ImageHash turns one image to grey, shrinks it with Pillow's Lanczos filter and takes the signs of its low discrete
+cosine coefficients against their median (phash). Pillow shrinks in fixed point, one axis after the other, so a stack of
 images laid end to end and shrunk along one axis gives the very bytes of image after image, at a fraction of the calls.
 
 A hash is a 64-bit number, row by row from its highest bit, as ``str(imagehash.phash(image))`` writes it.
 
-Source: N. Krawetz, *Looks Like It* (2011) and *Kind of Like That* (2013), hackerfactor.com.
+Source: N. Krawetz, *Looks Like It* (2011), hackerfactor.com.
 """
 
 import hashlib
-from collections.abc import Callable
 
 import numpy as np
 import scipy.fft
 from PIL import Image
 
+from bloodcells.progress import Progress
+
 HASH_BITS = 64
 VIEWS = 8
 
-Progress = Callable[[int, int], None]
-
-LOW = 8  # a hash has 8 x 8 bits
-_DCT_SIDE = 4 * LOW  # phash looks at 32 x 32 pixels
+_LOW = 8  # a hash has 8 x 8 bits
+_DCT_SIDE = 4 * _LOW  # phash looks at 32 x 32 pixels
 _CHUNK = 64  # images per step: fits the cache, fastest of 16..1024 measured
 
 
@@ -47,39 +45,19 @@ def exact_keys(images: np.ndarray) -> list[bytes]:
     return [hashlib.blake2b(prefix + image.tobytes(), digest_size=16).digest() for image in images]
 
 
-def average_hash(images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """``imagehash.average_hash`` of (N, H, W, 3) uint8: (N,) uint64."""
-
-    def of_chunk(chunk: np.ndarray) -> np.ndarray:
-        small = shrunk_grey(chunk, LOW, LOW)
-        return packed(small > small.mean(axis=(1, 2), keepdims=True))
-
-    return _by_chunks(of_chunk, images, (), progress)
-
-
-def dhash(images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """``imagehash.dhash`` of (N, H, W, 3) uint8: (N,) uint64."""
-
-    def of_chunk(chunk: np.ndarray) -> np.ndarray:
-        small = shrunk_grey(chunk, LOW, LOW + 1)
-        return packed(small[:, :, 1:] > small[:, :, :-1])
-
-    return _by_chunks(of_chunk, images, (), progress)
-
-
 def phash(images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """``imagehash.phash`` of (N, H, W, 3) uint8: (N,) uint64."""
-    return _by_chunks(lambda chunk: _phash_of_cosines(low_cosines(_phash_thumbnails(chunk))), images, (), progress)
+    """``imagehash.phash`` of (N, H, W, 3) uint8: (N,) uint64.
 
-
-def phash_views(images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """The phash of each of the eight dihedral views, from one cosine transform: (N, 8) uint64.
-
-    A mirror image changes the sign of the odd coefficients along its axis, a transposition transposes them.
-    Column 0 is ``phash``. The mirrored and transposed columns agree with ImageHash on the turned image up to the
-    rounding of Pillow's two passes, which may move a coefficient across the median.
+    ``progress`` is called with the number of images hashed so far, and of all.
     """
-    return _by_chunks(lambda chunk: view_hashes(low_cosines(_phash_thumbnails(chunk))), images, (VIEWS,), progress)
+    hashes = np.empty(len(images), np.uint64)
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK]
+        cosines = low_cosines(shrunk_grey(chunk, _DCT_SIDE, _DCT_SIDE))
+        hashes[start : start + len(chunk)] = packed(_above_median(cosines))
+        if progress:
+            progress(start + len(chunk), len(images))
+    return hashes
 
 
 def as_hex(keys: np.ndarray) -> list[str]:
@@ -104,12 +82,15 @@ def shrunk_grey(images: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def low_cosines(small: np.ndarray) -> np.ndarray:
     """The 8 x 8 lowest discrete cosine coefficients (type II) of grey (N, H, W) images: (N, 8, 8) float64."""
-    columns = scipy.fft.dct(small.astype(np.float64), axis=1)[:, :LOW]
-    return scipy.fft.dct(columns, axis=2)[:, :, :LOW]
+    columns = scipy.fft.dct(small.astype(np.float64), axis=1)[:, :_LOW]
+    return scipy.fft.dct(columns, axis=2)[:, :, :_LOW]
 
 
 def view_hashes(cosines: np.ndarray) -> np.ndarray:
-    """The phash of each dihedral view from the cosine coefficients (N, 8, 8) of view 0: (N, 8) uint64."""
+    """The phash of each dihedral view from the cosine coefficients (N, 8, 8) of view 0: (N, 8) uint64.
+
+    A mirror image changes the sign of the odd coefficients along its axis, a transposition transposes them.
+    """
     hashes = np.empty((len(cosines), VIEWS), np.uint64)
     for flips in range(4):  # a transposition leaves the median as it is
         turned = cosines.copy()
@@ -117,28 +98,12 @@ def view_hashes(cosines: np.ndarray) -> np.ndarray:
             turned[:, 1::2] *= -1
         if flips & 1:
             turned[:, :, 1::2] *= -1
-        bits = turned > np.median(turned, axis=(1, 2), keepdims=True)
+        bits = _above_median(turned)
         hashes[:, flips] = packed(bits)
         swapped = (flips & 1) << 1 | flips >> 1
         hashes[:, 4 | swapped] = packed(bits.swapaxes(1, 2))
     return hashes
 
 
-def _phash_thumbnails(images: np.ndarray) -> np.ndarray:
-    return shrunk_grey(images, _DCT_SIDE, _DCT_SIDE)
-
-
-def _phash_of_cosines(cosines: np.ndarray) -> np.ndarray:
-    return packed(cosines > np.median(cosines, axis=(1, 2), keepdims=True))
-
-
-def _by_chunks(
-    function: Callable[[np.ndarray], np.ndarray], images: np.ndarray, shape: tuple[int, ...], progress: Progress | None
-) -> np.ndarray:
-    hashes = np.empty((len(images), *shape), np.uint64)
-    for start in range(0, len(images), _CHUNK):
-        chunk = images[start : start + _CHUNK]
-        hashes[start : start + len(chunk)] = function(chunk)
-        if progress:
-            progress(start + len(chunk), len(images))
-    return hashes
+def _above_median(cosines: np.ndarray) -> np.ndarray:
+    return cosines > np.median(cosines, axis=(1, 2), keepdims=True)

@@ -18,7 +18,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from bloodcells.cleaning.hashing import Progress
+from bloodcells.cleaning.clusters import groups_of
+from bloodcells.progress import Progress
 
 _LEVELS = 16  # steps per colour channel: 4,096 colours of 16 grey levels' width
 _PRESENT = 5  # pixels from which an image holds a colour
@@ -88,7 +89,7 @@ def junk_scores(
         scores (M,) float64, 0 for a typical cell; (M,) str, the strongest evidence; (M,) bool, whether it is junk.
         Where fewer than 30 images are left to say what is usual, only flat images score.
     """
-    groups = np.where(clusters < 0, clusters.max(initial=-1) + 1 + np.arange(len(clusters)), clusters)
+    groups = groups_of(clusters)
     worst = np.zeros(len(looks))
     junk = np.zeros(len(looks), bool)
     while True:

@@ -9,7 +9,8 @@ for a copy that is cropped. Flips and turns carry over.
 import numpy as np
 from PIL import Image
 
-from bloodcells.cleaning.hashing import Progress, shrunk_grey
+from bloodcells.cleaning.hashing import low_cosines, shrunk_grey, view_hashes
+from bloodcells.progress import Progress
 
 PATCH = 36  # pixels across a registered patch
 SCALES = (1.0, 0.9)  # window of the copy as it is, and of one that is cropped to nine tenths and enlarged
@@ -37,6 +38,11 @@ def registered(images: np.ndarray, progress: Progress | None = None) -> np.ndarr
         if progress:
             progress(start + n, len(images))
     return patches
+
+
+def patch_hashes(patches: np.ndarray) -> np.ndarray:
+    """The phash of every view of (N, 2, 36, 36) patches: (N, 16) uint64, the eight views of each scale in turn."""
+    return np.concatenate([view_hashes(low_cosines(patches[:, scale])) for scale in range(len(SCALES))], axis=1)
 
 
 def _dark_centres(grey: np.ndarray) -> np.ndarray:

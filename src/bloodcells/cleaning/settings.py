@@ -1,7 +1,6 @@
 """What counts as a copy, as junk and as too much: every threshold of the cleaning, with its reason."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from bloodcells.cleaning.hashing import HASH_BITS
 
@@ -15,10 +14,7 @@ class CleaningSettings:
             Of copies shifted by 3 pixels or cropped to 90 %, 99 of 100 are within 10.
         min_similarity: correlation of the aligned pixels, -1..1, from which a pair is one picture. Of two cells among
             11,948 the most alike have 0.94, of copies 98 of 100 have at least 0.98.
-        orientations: find flipped and rotated copies too (the eight dihedral views).
         junk_threshold: junk score from which an image is dropped.
-        label_conflicts: ``drop`` removes every copy of a picture that carries several labels; ``keep`` leaves them
-            all, for a person to decide.
         max_removed_share: share of the images, 0..1, above which ``examine`` refuses to go on. A half: where most
             of a file would go, either the file or a threshold is not what its user thinks.
         allow_any_removal: go on all the same.
@@ -26,9 +22,7 @@ class CleaningSettings:
 
     max_distance: int = 10
     min_similarity: float = 0.97
-    orientations: bool = True
     junk_threshold: float = 1.0
-    label_conflicts: Literal["drop", "keep"] = "drop"
     max_removed_share: float = 0.5
     allow_any_removal: bool = False
 
@@ -45,8 +39,6 @@ class CleaningSettings:
         _in_range("min_similarity", self.min_similarity, -1, 1)
         _in_range("junk_threshold", self.junk_threshold, 0, float("inf"))
         _in_range("max_removed_share", self.max_removed_share, 0, 1)
-        if self.label_conflicts not in ("drop", "keep"):
-            raise ValueError(f"label_conflicts: expected drop or keep, got {self.label_conflicts!r}")
 
 
 def _in_range(name: str, value: float, low: float, high: float) -> None:

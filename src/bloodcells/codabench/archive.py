@@ -113,7 +113,7 @@ def _refuse_bomb(name: str, members: list[zipfile.ZipInfo], size_limit: int) -> 
     if declared > 4 * size_limit or (declared > _RATIO_MATTERS_FROM and declared > _RATIO_LIMIT * packed):
         raise KitError(
             f"{name} would unpack to {declared:,} bytes from {packed:,}: expected a ratio of at most "
-            f"{_RATIO_LIMIT} and at most {4 * size_limit:,} bytes. Not unpacked."
+            f"{_RATIO_LIMIT} and at most {4 * size_limit:,} bytes. Build the zip again."
         )
 
 

@@ -16,6 +16,8 @@ from typing import IO
 
 import psutil
 
+from bloodcells.errors import KitError
+
 LAUNCHER = Path(__file__).with_name("launcher.py")
 _LOG_HEAD = 200_000
 _LOG_TAIL = 800_000
@@ -103,9 +105,18 @@ def run_isolated(
 
 @cache
 def package_folders(python: str) -> list[str]:
-    """The folders in which ``python`` finds installed packages, without what ``.pth`` files add."""
+    """The folders in which ``python`` finds installed packages, without what ``.pth`` files add.
+
+    Raises:
+        KitError: it cannot be run.
+    """
     code = "import json, sys; print(json.dumps(sys.path))"
-    found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    try:
+        found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise KitError(
+            f"{python} cannot be run: expected a Python interpreter, got {error}. Build one with 'make test-worker'."
+        ) from error
     return [path for path in json.loads(found.stdout) if Path(path).name in ("site-packages", "dist-packages")]
 
 

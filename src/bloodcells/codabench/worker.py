@@ -75,11 +75,11 @@ def score(
 
 def describe_run(record: Mapping[str, Any]) -> list[str]:
     """What ``run.json`` says beyond the score, line by line: time and memory against the limits, and the remarks."""
-    memory = f"memory {record['prediction']['peak_memory'] / 1e9:.2f} GB of {record['memory_limit'] / 1e9:.2f} GB"
+    limits = f"memory {record['prediction']['peak_memory'] / 1e9:.2f} GB of {record['memory_limit'] / 1e9:.2f} GB"
     if record["check"]:
         projected = f"{record['check']['projected_seconds']:.0f} s of {record['time_limit']:.0f} s"
-        memory = f"time for {COMPETITION.hidden_images:,} images, projected: {projected}; {memory}"
-    return [memory, *(f"remark: {remark}" for remark in record["remarks"])]
+        limits = f"time for {COMPETITION.hidden_images:,} images, projected: {projected}; {limits}"
+    return [limits, *(f"remark: {remark}" for remark in record["remarks"])]
 
 
 def _score_task(zip_path: Path, task: Task, work: Path, machine: Machine, checks: bool) -> dict[str, float]:
@@ -113,9 +113,9 @@ def _score_task(zip_path: Path, task: Task, work: Path, machine: Machine, checks
 
 
 def _clear(work: Path) -> None:
-    for folder in ("submission", "prediction", "check", "scoring"):
+    for folder in ("submission", "prediction", "check", "scoring", "worker"):
         shutil.rmtree(work / folder, ignore_errors=True)
-    for file in ("scores.json", "detailed_results.html", "run.json"):
+    for file in ("scores.json", "detailed_results.html", "run.json", "agreement.json"):
         (work / file).unlink(missing_ok=True)
 
 
@@ -186,10 +186,11 @@ def _read_scores(stage: Stage, end: Finished, columns: tuple[str, ...]) -> dict[
     """The scores of a finished scoring run, if the leaderboard can hold them."""
     scores = read_json(stage.app / "output" / "scores.json")
     if set(scores) != set(columns):
-        raise failure(stage, end, f"expected the leaderboard's columns {', '.join(columns)}, got {', '.join(scores)}.")
+        raise failure(stage, end, f"expected the leaderboard's columns {', '.join(columns)}, got {', '.join(scores)}. "
+                      "Correct the scoring program.")
     for name, value in scores.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) >= 1e10:
-            raise failure(stage, end, f"expected a number below 1e10 for {name}, got {value}.")
+            raise failure(stage, end, f"expected a number below 1e10 for {name}, got {value}. Correct the metric.")
     return {name: scores[name] for name in columns}
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bloodcells.cells import CellSet
+from bloodcells.competition import COMPETITION
 from bloodcells.corruption.medmnist_c import CORRUPTIONS, SEVERITIES, corrupt
 from bloodcells.errors import KitError
+from bloodcells.evaluation import per_class_recall
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ RESNET18 = _published(
 
 def balanced_error(truth: np.ndarray, predicted: np.ndarray) -> float:
     """1 - the mean recall of the classes that occur in ``truth``; both (N,) integers. 0..1."""
-    return 1 - float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
+    recall = per_class_recall(truth, predicted, len(COMPETITION.classes))
+    return 1 - float(recall[~np.isnan(recall)].mean())
 
 
 def errors_by_severity(

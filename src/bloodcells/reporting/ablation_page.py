@@ -1,11 +1,12 @@
 """The page of an ablation: figures, tables, and the figures' numbers as JSON, from the records of its arms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bloodcells.ablation.arms import ARMS, arm_named, changes_recipe
 from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
+from bloodcells.augmentation.policies import POLICIES
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
 from bloodcells.corruption import composite
@@ -21,16 +22,14 @@ from bloodcells.reporting.ablation_tables import (
     unfinished_in_words,
 )
 from bloodcells.reporting.galleries import one_of_each_class, policy_views
-from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.tables import markdown_table, pairs_table
+from bloodcells.reporting.words import hardware
 
 VIEWS = 4
 """Augmented views of a cell in an arm's gallery."""
 
 
-def draw_ablation(
-    folder: Path, out: Path, near: Near, cells: CellSet | None = None, policies: Mapping[str, str] | None = None
-) -> Path:
+def draw_ablation(folder: Path, out: Path, near: Near, cells: CellSet | None = None) -> Path:
     """Write ``index.md``, its figures and ``ablation.json`` into ``out``, from what records there are.
 
     Nothing is written until everything is drawn; then every file is swapped in.
@@ -40,8 +39,8 @@ def draw_ablation(
         out: folder for the page; what an earlier call left there is replaced.
         near: arm -> the corruptions of MedMNIST-C and the families of the composite set that are near to one of its
             augmentations; their cells are marked.
-        cells: for the galleries, cleaned ones, of which one of each class is shown; without them the page has none.
-        policies: arm -> the augmentation policy that its gallery shows, where it is not called as the arm.
+        cells: for the galleries of the arms that are augmentation policies: cleaned ones, of which one of each class
+            is shown; without them the page has none.
 
     Returns:
         The path of ``index.md``.
@@ -59,9 +58,12 @@ def draw_ablation(
         "families.png": ablation_plots.families_heat_map(summary, near),
         "cost.png": ablation_plots.accuracy_against_cost(summary),
     }
-    galleries = _galleries(summary.arms, cells, policies or {})
+    galleries = _galleries(summary.arms, cells)
     for name, figure in figures.items():
         plots.save_figure(figure, out / name)
+    for old in out.glob("gallery_*.jpg"):
+        if old.name not in galleries:
+            old.unlink()
     for name, figure in galleries.items():
         plots.save_contact_sheet(figure, out / name)
     write_json(out / "ablation.json", {**summary.as_dict(), "near": {arm: sorted(near[arm]) for arm in sorted(near)}})
@@ -76,15 +78,12 @@ def ablation_page(summary: AblationSummary, galleries: Sequence[str]) -> str:
     return "\n".join(section for section in sections if section)
 
 
-def _galleries(
-    arms: Sequence[ArmSummary], cells: CellSet | None, policies: Mapping[str, str]
-) -> dict[str, plots.Figure]:
+def _galleries(arms: Sequence[ArmSummary], cells: CellSet | None) -> dict[str, plots.Figure]:
     if cells is None:
         return {}
     shown = one_of_each_class(cells)
-    return {
-        f"gallery_{arm.arm}.jpg": policy_views(shown, policies.get(arm.arm, arm.arm), arm.arm, VIEWS) for arm in arms
-    }
+    policies = [arm.arm for arm in arms if arm.arm in POLICIES]
+    return {f"gallery_{policy}.jpg": policy_views(shown, policy, policy, VIEWS) for policy in policies}
 
 
 def _head(summary: AblationSummary) -> str:
@@ -128,7 +127,7 @@ than once in twenty experiments.*
 
 
 def _arms(summary: AblationSummary) -> str:
-    described = [(f"`{one.arm}`", arm_named(one.arm).describe) for one in summary.arms if one.arm in ARMS]
+    described = [(f"`{one.arm}`", arm_named(one.arm).description) for one in summary.arms if one.arm in ARMS]
     return f"""## The arms
 
 {markdown_table(("arm", "what it is"), described)}"""

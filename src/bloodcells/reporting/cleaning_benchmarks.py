@@ -12,8 +12,8 @@ from typing import Any
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_text
 from bloodcells.reporting.cleaning_pictures import DISTANCES, DROPPED, SUSPECTS
-from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.tables import markdown_table
+from bloodcells.reporting.words import hardware
 
 Record = Mapping[str, Any]
 

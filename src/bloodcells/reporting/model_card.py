@@ -11,9 +11,8 @@ from typing import Any
 from bloodcells.competition import COMPETITION
 from bloodcells.corruption.corruption_error import error_row
 from bloodcells.files import read_json, read_json_lines, write_text
-from bloodcells.reporting.plots import VIEWS
-from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.tables import errors_table, markdown_table, metrics_table, phases_table
+from bloodcells.reporting.words import VIEWS, hardware
 
 CARD = "README.md"
 

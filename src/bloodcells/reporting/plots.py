@@ -16,10 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from bloodcells.competition import COMPETITION
 from bloodcells.files import replacing
 from bloodcells.reporting.palette import CLASS_COLOURS, SET_COLOURS
-
-SETS = ("clean", "composite")
-VIEWS = ("single view", "4 rotations", "8 dihedral views")
-"""Test-time augmentation in words, by level."""
+from bloodcells.reporting.words import SETS, VIEWS
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -12,11 +12,11 @@ from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_text
 from bloodcells.reporting.galleries import clean_beside_composite
-from bloodcells.reporting.plots import VIEWS, save_figure
+from bloodcells.reporting.plots import save_figure
 from bloodcells.reporting.record import read_records
-from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.speed_page import score_table
 from bloodcells.reporting.tables import markdown_table
+from bloodcells.reporting.words import VIEWS, hardware, start_in_words
 from bloodcells.sources.synthetic import draw_smear
 
 PICTURE = "smear.png"
@@ -29,17 +29,7 @@ _BASELINES = (
      "the competition's", "not published", "0.9687 (hidden set)", "not published", "not published"),
 )  # fmt: skip
 _COLUMNS = ("system", "cells", "accuracy, clean", "accuracy, corrupted", "n", "run")
-_STAND_IN_FILE = "efficientnetb3_imagenet_like_notop.h5"
-STAND_IN = (
-    "ImageNet stand-in: torchvision's weights, briefly fine-tuned on photographs of cattle; no weights trained from it "
-    "are published."
-)
 _NONE_YET = "no run is published yet"
-
-
-def start_in_words(init: str) -> str:
-    """Where a run started: ``scratch``, ``kit``, ``imagenet``, the name of a file, or what the published file is."""
-    return "ImageNet stand-in" if init == _STAND_IN_FILE else init
 
 
 def results_table(records: Sequence[Mapping[str, Any]], reports: str) -> str:

@@ -1,6 +1,5 @@
 """The JSON record of a published result: everything its page says, and nothing of its weights."""
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,7 @@ from typing import Any
 from bloodcells.config import PROFILES, training_config
 from bloodcells.explanation import read_errors
 from bloodcells.files import read_json, read_json_lines
-from bloodcells.sources.synthetic import draw_smear
-
-_DRAWN_BY_DEFAULT = inspect.signature(draw_smear).parameters["cells"].default
+from bloodcells.sources.synthetic import DEFAULT_CELLS, smear_origin
 
 
 def run_record(run: Path) -> dict[str, Any]:
@@ -82,7 +79,7 @@ def _command(run: str, profile: str | None, config: Mapping[str, Any], summary: 
 
 
 def _data_option(origin: str) -> str | None:
-    if origin == f"synthetic smear, {_DRAWN_BY_DEFAULT} cells, seed 0":
+    if origin == smear_origin(DEFAULT_CELLS, 0):
         return "synthetic"
     if origin.startswith("bloodmnist"):
         return "bloodmnist"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typst
 
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line
 from bloodcells.files import replacing
 
 
@@ -23,8 +23,9 @@ def build_report(reports: Path) -> Path:
             # Only what lies in the folder is read; the fonts are those that come with the typesetter.
             typst.compile(reports / "report.typ", output=beside, root=reports, ignore_system_fonts=True, timestamp=0)
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise KitError(f"{reports / 'report.typ'} cannot be typeset: {reason}. Make its records first.") from error
+            raise KitError(
+                f"{reports / 'report.typ'} cannot be typeset: {first_line(error)}. Make its records first."
+            ) from error
     return reports / "report.pdf"
 
 

@@ -11,6 +11,7 @@ from bloodcells.reporting import plots
 from bloodcells.reporting.galleries import errors_with_maps
 from bloodcells.reporting.record import run_record
 from bloodcells.reporting.tables import corruptions_table, metrics_table, pairs_table, phases_table, scores_table
+from bloodcells.reporting.words import SETS, VIEWS, hardware
 
 _ERRORS = "errors.jpg"
 
@@ -34,6 +35,8 @@ def draw_run(run: Path, out: Path) -> Path:
     if any(record["errors"].values()):
         sheet = errors_with_maps(read_errors(run), "The most confident errors (hold-out)")
         plots.save_contact_sheet(sheet, out / _ERRORS)
+    else:
+        (out / _ERRORS).unlink(missing_ok=True)
     write_json(out / "record.json", record)
     write_text(out / "index.md", run_page(record))
     return out / "index.md"
@@ -47,7 +50,7 @@ def run_page(record: Mapping[str, Any]) -> str:
 def _figures(record: Mapping[str, Any]) -> dict[str, plots.Figure]:
     level = f"tta{record['tta_level']}"
     holdout = {name: levels[level] for name, levels in record["metrics"]["holdout"].items()}
-    views = f"hold-out, {plots.VIEWS[record['tta_level']]}"
+    views = f"hold-out, {VIEWS[record['tta_level']]}"
     return {
         "learning_curves.png": plots.learning_curves(record["epochs"]),
         "accuracy.png": plots.accuracy_by_views(record["metrics"]),
@@ -59,7 +62,7 @@ def _figures(record: Mapping[str, Any]) -> dict[str, plots.Figure]:
 
 def _head(record: Mapping[str, Any]) -> str:
     config = record["config"]
-    accuracy = {name: record["scores"][name]["accuracy"] for name in plots.SETS}
+    accuracy = {name: record["scores"][name]["accuracy"] for name in SETS}
     images = record["parts"]["holdout"]
     command = (
         f"```\n{record['command']}\n```" if record["command"]
@@ -164,11 +167,3 @@ def _cost(record: Mapping[str, Any]) -> str:
 {pairs_table(versions, ("software", "version"))}
 All of this page, and the confusion matrix of every set, as data: [record.json](record.json).
 """
-
-
-def hardware(record: Mapping[str, Any]) -> str:
-    """The hardware of a record in words."""
-    environment = record["environment"]
-    cores, gpus = environment["cores"], environment["accelerators"]
-    counted = f"{cores} core{'' if cores == 1 else 's'}"
-    return f"{counted} ({environment['cpu']}), " + (f"{len(gpus)} GPU" if gpus else "no GPU")

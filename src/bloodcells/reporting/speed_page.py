@@ -11,9 +11,8 @@ from typing import Any
 
 from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
-from bloodcells.reporting.plots import VIEWS
-from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.tables import markdown_table
+from bloodcells.reporting.words import VIEWS, hardware
 
 Record = Mapping[str, Any]
 

@@ -17,11 +17,11 @@ from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
 from bloodcells.reporting.ablation_tables import arms_table, seed_counts_in_words, unfinished_in_words
 from bloodcells.reporting.html_page import html_page
-from bloodcells.reporting.readme import STAND_IN, TIMING, results_table, start_in_words
+from bloodcells.reporting.readme import TIMING, results_table
 from bloodcells.reporting.record import read_records
-from bloodcells.reporting.run_page import hardware
 from bloodcells.reporting.speed_page import score_table
 from bloodcells.reporting.tables import corruptions_table, markdown_table, metrics_table
+from bloodcells.reporting.words import STAND_IN, hardware, start_in_words
 
 ABLATION, CHOICES, TRIED = "ablation", "prediction_choices.json", "tried.md"
 HARDEST = 10
@@ -138,8 +138,8 @@ def _training(runs: Sequence[Mapping[str, Any]]) -> str:
 
 *[{run["page"]}]({run["page"]}/index.md): init {start_in_words(run["config"]["init"])}, policy
 `{run["config"]["policy"]}`, at {run["config"]["working_size"]} px, {run["parts"]["train"]:,} cells,
-{len(run["epochs"])} epochs, {run["seconds"]["train"] / 60:.0f} minutes on {hardware(run)}, seed {run["config"]["seed"]}. Training accuracy is on
-augmented cells, validation accuracy on single views.*
+{len(run["epochs"])} epochs, {run["seconds"]["train"] / 60:.0f} minutes on {hardware(run)}, seed
+{run["config"]["seed"]}. Training accuracy is on augmented cells, validation accuracy on single views.*
 """
         for run in runs
     )
@@ -162,10 +162,14 @@ def _robustness(runs: Sequence[Mapping[str, Any]]) -> str:
 
 ![Accuracy over confidence]({run["page"]}/reliability.png)
 
+*How often the network is right by how sure it is; areas by the number of images.*
+"""
+        if any(run["errors"].values()):
+            text += f"""
 ![The most confident errors]({run["page"]}/errors.jpg)
 
-*How often the network is right by how sure it is, and what it was most sure of and wrong about, over where it looked
-(Grad-CAM): the true class, then the class it said.*
+*What the network was most sure of and wrong about, over where it looked (Grad-CAM): the true class, then the class it
+said.*
 
 """
     return text

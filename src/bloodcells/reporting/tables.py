@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from bloodcells.corruption.composite import FAMILY_OF
 from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
 from bloodcells.corruption.medmnist_c import CORRUPTIONS
-from bloodcells.reporting.plots import SETS, VIEWS
+from bloodcells.reporting.words import SETS, VIEWS
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -20,13 +20,10 @@ from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 
 ZENODO = "https://zenodo.org/records/10519652/files/"
-MD5 = {
-    28: "7053d0359d879ad8a5505303e11de1dc",
-    64: "2b94928a2ae4916078ca51e05b6b800b",
-    128: "adace1e0ed228fccda1f39692059dd4c",
-    224: "b718ff6835fcbdb22ba9eacccd7b2601",
-}
-"""MD5 of each published file by its image size in pixels."""
+NAME = "bloodmnist_128.npz"
+"""The published file with images of 128 pixels: of its sizes, the next above the competition's 96."""
+
+MD5 = "adace1e0ed228fccda1f39692059dd4c"
 
 RETRIES = 2
 """How often a failed download is tried again."""
@@ -34,39 +31,35 @@ RETRIES = 2
 _TIMEOUT = 30.0  # seconds without a byte
 
 
-def fetch_bloodmnist(folder: Path, size: int = 128, base_url: str = ZENODO) -> Path:
-    """Download BloodMNIST at ``size`` pixels into ``folder``, once: a file with the right checksum is kept.
+def fetch_bloodmnist(folder: Path, base_url: str = ZENODO) -> Path:
+    """Download BloodMNIST into ``folder``, once: a file with the right checksum is kept.
 
-    The file appears under its name only when it is complete and its MD5 fits. 128 px are about 0.5 GB.
+    The file appears under its name only when it is complete and its MD5 fits. It has about 0.5 GB.
 
     Raises:
-        KitError: an unknown size, no network, a server's refusal, a truncated file or a wrong checksum.
+        KitError: no network, a server's refusal, a truncated file or a wrong checksum.
     """
-    if size not in MD5:
-        raise KitError(f"BloodMNIST has no {size} px file: expected one of {', '.join(map(str, MD5))}, got {size}.")
-    name = "bloodmnist.npz" if size == 28 else f"bloodmnist_{size}.npz"
-    url = f"{base_url.rstrip('/')}/{name}?download=1"
+    url = f"{base_url.rstrip('/')}/{NAME}?download=1"
     # A retry starts from the first byte: Zenodo's answer to a range request is not to be relied on.
-    checksums = {name: f"md5:{MD5[size]}"}
-    store = pooch.create(folder, base_url, registry=checksums, urls={name: url}, retry_if_failed=RETRIES)
+    store = pooch.create(folder, base_url, registry={NAME: f"md5:{MD5}"}, urls={NAME: url}, retry_if_failed=RETRIES)
     download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 20, timeout=_TIMEOUT)
     try:
-        return Path(store.fetch(name, downloader=download))
+        return Path(store.fetch(NAME, downloader=download))
     except (ValueError, OSError) as error:  # pooch tells a wrong checksum by a ValueError
-        raise KitError(_why(error, name, url, folder)) from error
+        raise KitError(_why(error, url, folder)) from error
 
 
-def _why(error: Exception, name: str, url: str, folder: Path) -> str:
-    by_hand = f"Try again, or put {name} into {folder} yourself from {url}."
+def _why(error: Exception, url: str, folder: Path) -> str:
+    by_hand = f"Try again, or put {NAME} into {folder} yourself from {url}."
     if isinstance(error, requests.HTTPError):
-        return f"cannot download {name}: expected the file, got {error}. {by_hand}"
+        return f"cannot download {NAME}: expected the file, got {error}. {by_hand}"
     if "IncompleteRead" in str(error):
-        return f"cannot download {name}: the connection broke off and the file is truncated. {by_hand}"
+        return f"cannot download {NAME}: the connection broke off and the file is truncated. {by_hand}"
     if isinstance(error, requests.RequestException):
-        return f"cannot download {name}: no connection to the server. {by_hand}"
+        return f"cannot download {NAME}: no connection to the server. {by_hand}"
     if isinstance(error, OSError):
-        return f"cannot write {name} into {folder}: {error.strerror}. Choose another folder."
-    return f"cannot download {name}: what came has a wrong checksum (corrupted or truncated). {by_hand}"
+        return f"cannot write {NAME} into {folder}: {error.strerror}. Choose another folder."
+    return f"cannot download {NAME}: what came has a wrong checksum (corrupted or truncated). {by_hand}"
 
 
 def load_bloodmnist(path: Path) -> CellSet:

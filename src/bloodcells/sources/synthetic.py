@@ -48,6 +48,10 @@ class Truth:
     change: np.ndarray
 
 
+DEFAULT_CELLS = 3_200
+"""Of a smear for which no other number is asked."""
+
+
 @dataclass(frozen=True, eq=False)
 class Smear:
     """A synthetic training set and the truth about its defects, row by row."""
@@ -56,7 +60,7 @@ class Smear:
     truth: Truth
 
 
-def draw_smear(cells: int = 3_200, seed: int = 0) -> Smear:
+def draw_smear(cells: int = DEFAULT_CELLS, seed: int = 0) -> Smear:
     """Draw ``cells`` distinct cells and plant the competition's defects.
 
     The exact duplicates, near duplicates and label conflicts (``EXACT_DUPLICATES``, ``NEAR_DUPLICATES``,
@@ -68,7 +72,7 @@ def draw_smear(cells: int = 3_200, seed: int = 0) -> Smear:
         KitError: fewer than ``FEWEST_CELLS`` cells, which could not hold every class and the copies.
     """
     if cells < FEWEST_CELLS:
-        raise KitError(f"the synthetic smear is too small: expected at least {FEWEST_CELLS} cells, got {cells}.")
+        raise KitError(f"the smear is too small: expected at least {FEWEST_CELLS} cells, got {cells}. Draw more.")
     copies = EXACT_DUPLICATES + NEAR_DUPLICATES + LABEL_CONFLICTS
     faces, landscapes = _junk_counts(cells + copies)
     total = cells + copies + faces + landscapes
@@ -88,7 +92,12 @@ def draw_smear(cells: int = 3_200, seed: int = 0) -> Smear:
     every, monocyte = range(len(COMPETITION.classes)), COMPETITION.classes.index("monocyte")
     labels[junk] = np.concatenate([np.repeat(every, faces // len(every)), np.repeat(monocyte, landscapes)])
     truth.defect[junk] = "junk"
-    return Smear(CellSet(images, labels, f"synthetic smear, {cells} cells, seed {seed}"), truth)
+    return Smear(CellSet(images, labels, smear_origin(cells, seed)), truth)
+
+
+def smear_origin(cells: int, seed: int) -> str:
+    """What the cells of `draw_smear` are called."""
+    return f"synthetic smear, {cells} cells, seed {seed}"
 
 
 def smear_labels(count: int, seed: int) -> np.ndarray:

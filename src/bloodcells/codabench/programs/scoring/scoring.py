@@ -80,7 +80,8 @@ def read_predictions(path: Path, n: int, classes: int) -> np.ndarray:
     if len(values) != n:
         kind = "surplus" if len(values) > n else "missing"
         first_index = min(len(values), n)
-        raise Refusal(f"{expected}, got {len(values)} labels for {n} images: first {kind} index {first_index}.")
+        raise Refusal(f"{expected}, got {len(values)} labels for {n} images: first {kind} index {first_index}. "
+                      "Return one label for each image.")
     return np.array(values, np.int64)
 
 
@@ -100,13 +101,15 @@ def all_scores(truth: np.ndarray, predicted: np.ndarray, classes: int, metadata:
 
 
 def checked_scores(scores: dict[str, float], columns: list[str]) -> dict[str, float]:
-    """``scores`` if the leaderboard can hold them; unknown keys would vanish there, and NaN stop the upload."""
-    if set(scores) != set(columns):
-        raise Refusal(f"expected the leaderboard's columns {sorted(columns)}, got the scores {sorted(scores)}.")
-    for name, value in scores.items():
+    """The scores that the leaderboard shows: an unknown column would stay blank there, and NaN stop the upload."""
+    unknown = sorted(set(columns) - set(scores))
+    if unknown:
+        raise Refusal(f"expected columns among {sorted(scores)}, got {unknown}. Correct the leaderboard.")
+    chosen = {name: scores[name] for name in columns}
+    for name, value in chosen.items():
         if not math.isfinite(value) or abs(value) >= SCORE_LIMIT:
-            raise Refusal(f"expected a number below {SCORE_LIMIT:g} for {name}, got {value}.")
-    return scores
+            raise Refusal(f"expected a number below {SCORE_LIMIT:g} for {name}, got {value}. Correct the metric.")
+    return chosen
 
 
 def confidence_bins(path: Path, truth: np.ndarray) -> list[tuple[int, float, float]]:

@@ -1,0 +1,26 @@
+"""What tables and figures have in common to say: sets, views, starts, hardware."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SETS = ("clean", "composite")
+VIEWS = ("single view", "4 rotations", "8 dihedral views")
+"""Test-time augmentation, by level."""
+STAND_IN = (
+    "ImageNet stand-in: torchvision's weights, briefly fine-tuned on photographs of cattle; no weights trained from it "
+    "are published."
+)
+_STAND_IN_FILE = "efficientnetb3_imagenet_like_notop.h5"
+
+
+def hardware(record: Mapping[str, Any]) -> str:
+    """The cores, processor and GPUs under ``environment`` in a record."""
+    environment = record["environment"]
+    cores, gpus = environment["cores"], environment["accelerators"]
+    counted = f"{cores} core{'' if cores == 1 else 's'}"
+    return f"{counted} ({environment['cpu']}), " + (f"{len(gpus)} GPU" if gpus else "no GPU")
+
+
+def start_in_words(init: str) -> str:
+    """Where a run started: ``scratch``, ``kit``, ``imagenet``, the name of a file, or what the published file is."""
+    return "ImageNet stand-in" if init == _STAND_IN_FILE else init
