@@ -63,17 +63,25 @@ def main() -> None:
     network, size = load_network(options.run), read_json(options.run / "config.json")["working_size"]
     rows: list[dict[str, Any]] = []
 
-    def measure(choice: str, predict: Any) -> None:
-        probabilities = {name: predict(images) for name, images in sets.items()}
+    def measure(choice: str, predict: Any) -> dict[str, np.ndarray]:
+        return keep(choice, {name: predict(images) for name, images in sets.items()})
+
+    def keep(choice: str, probabilities: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         accuracy = {name: float((found.argmax(axis=1) == labels).mean()) for name, found in probabilities.items()}
         rows.append({"choice": choice, "accuracy": accuracy})
         print(choice, ", ".join(f"{name} {value:.4f}" for name, value in accuracy.items()), flush=True)
+        return probabilities
 
     for level, views in enumerate(TTA_VIEWS):
         words = f"{views} view{'s' if views > 1 else ''}"
-        measure(words, lambda images, at=level: predict_probabilities(network, images, at))
+        most = measure(words, lambda images, at=level: predict_probabilities(network, images, at))
     for words, change in FURTHER.items():
-        measure(f"8 views and one {words}", lambda images, change=change: with_further(network, images, change))
+        changed = {name: np.stack([np.asarray(change(Image.fromarray(one))) for one in images])
+                   for name, images in sets.items()}  # fmt: skip
+        keep(
+            f"8 views and one {words}",
+            {name: (8 * most[name] + predict_probabilities(network, images)) / 9 for name, images in changed.items()},
+        )
     for times in LARGER:
         larger = at_size(network, round(size * times))
         measure(f"seen at {round(size * times)} px", lambda images, by=larger: predict_probabilities(by, images))
@@ -91,16 +99,6 @@ def main() -> None:
     print(record["temperature"])
     if options.json:
         write_json(options.json, record)
-
-
-def with_further(
-    network: keras.Model, images: np.ndarray, change: Callable[[Image.Image], Image.Image]
-) -> np.ndarray:
-    """Probabilities averaged over the eight orientations and one changed picture."""
-    changed = np.stack([np.asarray(change(Image.fromarray(image))) for image in images])
-    highest = len(TTA_VIEWS) - 1
-    eight = TTA_VIEWS[highest] * predict_probabilities(network, images, highest)
-    return (eight + predict_probabilities(network, changed)) / (TTA_VIEWS[highest] + 1)
 
 
 def zoomed(picture: Image.Image, factor: float) -> Image.Image:

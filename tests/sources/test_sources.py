@@ -36,7 +36,8 @@ def test_bloodmnist_is_fetched_into_the_cache(tmp_path: Path, monkeypatch: pytes
 
 
 def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(KitError, match=r"^unknown data source: expected synthetic, bloodmnist or .*got 'sintetic'\.$"):
+    expected = r"^unknown data source: expected synthetic, bloodmnist or .*got 'sintetic'\. Correct --data\.$"
+    with pytest.raises(KitError, match=expected):
         open_source("sintetic", tmp_path)
 
 

@@ -106,8 +106,8 @@ python tests/benchmarks/predict_speed.py --run runs/{record["run"]} --data data/
 
 {markdown_table(columns, rows)}
 *{images:,} cells of each hold-out, {record["working_size"]} px, {record["threads"]} threads, in turns with
-`keras.Model.predict` of the same network at the same views. Gated: only images whose two most probable classes are less
-than {record["gate"]} apart in the first view get the others.*
+`keras.Model.predict` of the same network at the same views; the weights are those of an earlier training. Gated: only
+images whose two most probable classes are less than {record["gate"]} apart in the first view get the others.*
 
 {markdown_table(("batch", "Keras, images/s", "flatbuffer, images/s", "times"), batches)}
 {markdown_table(("network", "load, s", "first label after, s", "images", "peak, GB"), processes)}
