@@ -85,6 +85,19 @@ def _sometimes(layer: keras.layers.Layer, rate: float) -> keras.layers.Layer:
     return keras_cv.layers.RandomApply(layer, rate=rate)
 
 
+def _camera() -> Layers:
+    """What a camera and a file do to colour and detail, each to its own share of the images."""
+    return [
+        _sometimes(keras_cv.layers.RandomHue((0.0, 0.5), _PIXELS), 0.15),
+        _sometimes(keras_cv.layers.RandomChannelShift(_PIXELS, 0.3), 0.1),
+        _sometimes(keras_cv.layers.ChannelShuffle(), 0.1),
+        RandomBlur(stddev=2.5, rate=0.25),
+        RandomPixelation(rate=0.1),
+        RandomGaussianNoise(stddev=45.0, rate=0.25),
+        RandomJpeg(rate=0.15),
+    ]
+
+
 def _chain() -> Layers:
     """Geometry, colour, optics, storage and occlusion, each applied to its own share of the images."""
     return [
@@ -95,13 +108,7 @@ def _chain() -> Layers:
         _sometimes(
             keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=2, magnitude=0.5, rate=0.8), 0.6
         ),
-        _sometimes(keras_cv.layers.RandomHue((0.0, 0.5), _PIXELS), 0.15),
-        _sometimes(keras_cv.layers.RandomChannelShift(_PIXELS, 0.3), 0.1),
-        _sometimes(keras_cv.layers.ChannelShuffle(), 0.1),
-        RandomBlur(stddev=2.5, rate=0.25),
-        RandomPixelation(rate=0.1),
-        RandomGaussianNoise(stddev=45.0, rate=0.25),
-        RandomJpeg(rate=0.15),
+        *_camera(),
         _sometimes(keras_cv.layers.RandomCutout((0.1, 0.4), (0.1, 0.4)), 0.3),
         _sometimes(keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5)), 0.12),
     ]
@@ -122,13 +129,7 @@ def _full() -> Layers:
         _sometimes(
             keras_cv.layers.Solarization(_PIXELS, addition_factor=(0.0, 110.0), threshold_factor=(0.0, 255.0)), 0.12
         ),
-        _sometimes(keras_cv.layers.RandomHue((0.0, 0.5), _PIXELS), 0.15),
-        _sometimes(keras_cv.layers.RandomChannelShift(_PIXELS, 0.3), 0.1),
-        _sometimes(keras_cv.layers.ChannelShuffle(), 0.1),
-        RandomBlur(stddev=2.5, rate=0.25),
-        RandomPixelation(rate=0.1),
-        RandomGaussianNoise(stddev=45.0, rate=0.25),
-        RandomJpeg(rate=0.15),
+        *_camera(),
         _sometimes(keras_cv.layers.RandomCutout((0.1, 0.4), (0.1, 0.4)), 0.15),
         _sometimes(keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5)), 0.1),
         RandomCoarseDropout(rate=0.25),
