@@ -79,8 +79,9 @@ def main() -> None:
         changed = {name: np.stack([np.asarray(change(Image.fromarray(one))) for one in images])
                    for name, images in sets.items()}  # fmt: skip
         keep(
-            f"8 views and one {words}",
-            {name: (8 * most[name] + predict_probabilities(network, images)) / 9 for name, images in changed.items()},
+            f"{views} views and one {words}",
+            {name: (views * most[name] + predict_probabilities(network, images)) / (views + 1)
+             for name, images in changed.items()},
         )
     for times in LARGER:
         larger = at_size(network, round(size * times))

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from bloodcells.augmentation.layers import ImageAugmentation
+from bloodcells.augmentation.layers import ImageAugmentation, turned
 
 _RADIUS = 5  # pixels of a blur kernel on each side of its centre
 _NARROWEST = 0.3  # pixels; a narrower Gaussian falls between the points of the grid
@@ -38,8 +38,7 @@ class RandomBlur(ImageAugmentation):
         angle = uniform[:, 2, None, None] * math.pi
         widths = _NARROWEST + uniform[:, :2] * (self.stddev - _NARROWEST)
         place = tf.range(-_RADIUS, _RADIUS + 1, dtype=tf.float32)
-        along = place[None, None] * tf.cos(angle) + place[None, :, None] * tf.sin(angle)
-        across = place[None, :, None] * tf.cos(angle) - place[None, None] * tf.sin(angle)
+        along, across = turned(place, angle)
         exponent = (along / widths[:, 0, None, None]) ** 2 + (across / widths[:, 1, None, None]) ** 2
         kernels = tf.exp(-exponent / 2)
         return kernels / tf.reduce_sum(kernels, axis=(1, 2), keepdims=True)

@@ -39,10 +39,10 @@ class ImageAugmentation(VectorizedBaseImageAugmentationLayer):
     def _augmented(self, images: tf.Tensor) -> tf.Tensor:
         """The images, those that the rate hits changed: a layer works on no more than these."""
         images = tf.cast(images, self.compute_dtype)
-        if self.rate >= 1:
-            return super().call(images)
-        hit = tf.where(self._random_generator.uniform((tf.shape(images)[0],)) < self.rate)
         augment = super().call
+        if self.rate >= 1:
+            return augment(images)
+        hit = tf.where(self._random_generator.uniform((tf.shape(images)[0],)) < self.rate)
         return tf.cond(
             tf.size(hit) > 0,
             lambda: tf.tensor_scatter_nd_update(images, hit, augment(tf.gather_nd(images, hit))),
@@ -191,6 +191,18 @@ class RandomFramedAffine(RandomAffine):
         return moved[..., :-1] + (1 - moved[..., -1:]) * colours
 
 
+def turned(place: tf.Tensor, angle: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The coordinates of a square grid along and across a direction, both (N, S, S) float32.
+
+    Args:
+        place: (S,) float32, the coordinates of the rows, and of the columns.
+        angle: (N, 1, 1) float32, radians.
+    """
+    rows, columns = place[None, :, None], place[None, None]
+    along = columns * tf.cos(angle) + rows * tf.sin(angle)
+    return along, rows * tf.cos(angle) - columns * tf.sin(angle)
+
+
 def drawn_colours(generator: Any, count: tf.Tensor) -> tf.Tensor:
     """(count, 1, 1, 3) float32, 0..255: half of them grey; black, white and full channels are common."""
     channels = generator.uniform((count, 1, 1, 3), -128.0, 383.0)
@@ -297,8 +309,7 @@ class RandomCoarseDropout(ImageAugmentation):
         angle = uniform[:, :1, None] * math.pi
         sides = self.smallest * tf.exp(uniform[:, 1:3] * tf.math.log(size / 2 / self.smallest))
         place = tf.range(size, dtype=tf.float32)
-        along = place[None, None] * tf.cos(angle) + place[None, :, None] * tf.sin(angle)
-        across = place[None, :, None] * tf.cos(angle) - place[None, None] * tf.sin(angle)
+        along, across = turned(place, angle)
         columns = tf.cast(tf.floor(along / sides[:, :1, None] + uniform[:, 3:4, None]), tf.int32) % _BOARD
         rows = tf.cast(tf.floor(across / sides[:, 1:, None] + uniform[:, 4:, None]), tf.int32) % _BOARD
         board = self._random_generator.uniform((batch_size, _BOARD * _BOARD))

@@ -183,7 +183,7 @@ def _gallery(galleries: Sequence[str]) -> str:
 
 def _method(summary: AblationSummary) -> str:
     count = len(summary.start_sha256)
-    starts = "one start" if count == 1 else f"{count} starts, one for each seed"
+    starts = "one start" if count == 1 else f"{count} starts"
     return f"""## Intervals
 
 The same seeds and the same images serve every arm, so an arm and `{summary.baseline}` are compared image by image and
