@@ -68,10 +68,10 @@ class EpochEnd(keras.callbacks.Callback):
         with (self.run / METRICS).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(metrics) + "\n")
         self._keep_checkpoint(epoch + 1)
-        measured = ", ".join(f"{name} {metrics[f'{name}_accuracy']:.4f}" for name in self.validation)
+        measured = "".join(f"{name} {metrics[f'{name}_accuracy']:.4f}, " for name in self.validation)
         if sys.stdout.isatty():
             print()  # below Keras' progress bar
-        print(f"epoch {epoch + 1} ({self.phase}): {measured}, {metrics['images_per_second']} images/s", flush=True)
+        print(f"epoch {epoch + 1} ({self.phase}): {measured}{metrics['images_per_second']} images/s", flush=True)
 
     def _accuracy(self, cells: CellSet) -> float:
         predicted = predict_probabilities(self.model, cells.images).argmax(axis=1)

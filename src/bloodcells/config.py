@@ -142,6 +142,8 @@ _PHASES: dict[str, dict[str, tuple[Phase, ...]]] = {
             # `full` alone left 0.8 of the clean basophils as eosinophils.
             Phase("a third clean, 64 px", 3, "full", 64, batch_size=32, learning_rate=3e-4, warmup_steps=50,
                   stochastic_depth=0.0, untouched=0.33),
+            Phase("a third clean, longer, 64 px", 30, "full", 64, batch_size=32, learning_rate=1.2e-3, warmup_steps=200,
+                  stochastic_depth=0.0, untouched=0.33),
         ),
     },
 }

@@ -2,12 +2,13 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json
-from bloodcells.reporting.plots import recall_by_class
+from bloodcells.reporting.plots import learning_curves, recall_by_class
 from bloodcells.reporting.record import read_records, run_record
 from bloodcells.reporting.run_page import draw_run, run_page
 from bloodcells.sources.synthetic import draw_smear
@@ -43,6 +44,15 @@ def test_phases_are_listed_with_what_they_reached(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
     assert "| head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | 0.3000 |" in text
     assert "| fine-tuning | 2 | flips | 64 | 64 | 0.001 | 80 | 3 | 0.7000 | 0.5000 |" in text
+
+
+def test_set_that_was_not_measured_after_an_epoch_is_a_dash_and_a_gap(run_folder: Path) -> None:
+    record = run_record(run_folder)
+    for epoch in record["epochs"][:2]:
+        del epoch["composite_accuracy"]
+    assert "| head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | – |" in run_page(record)
+    composite = learning_curves(record["epochs"]).axes[0].lines[1].get_ydata()
+    assert np.isnan(composite).tolist() == [True, True, False]
 
 
 def test_every_picture_is_written_and_shown(page: Path) -> None:

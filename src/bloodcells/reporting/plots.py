@@ -32,7 +32,10 @@ def save_contact_sheet(figure: Figure, path: Path) -> None:
 
 
 def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
-    """Accuracy after each epoch: training, validation clean and validation composite (lines of ``metrics.jsonl``)."""
+    """Accuracy after each epoch: training, validation clean and validation composite (lines of ``metrics.jsonl``).
+
+    An epoch may lack a set that was not measured after it.
+    """
     figure, axes = _figure(7, 4, "Accuracy after each epoch")
     number = [epoch["epoch"] for epoch in epochs]
     lines = {
@@ -41,7 +44,7 @@ def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
         "training, augmented": ("accuracy", "training", "^--"),
     }
     for label, (key, colour, style) in lines.items():
-        axes.plot(number, [epoch[key] for epoch in epochs], style, color=SET_COLOURS[colour], label=label)
+        axes.plot(number, [epoch.get(key, np.nan) for epoch in epochs], style, color=SET_COLOURS[colour], label=label)
     changes = [(before, after) for before, after in pairwise(epochs) if before["phase"] != after["phase"]]
     for place, (before, after) in enumerate(changes):
         axes.axvline(before["epoch"] + 0.5, color="0.6", linewidth=1, linestyle=":")

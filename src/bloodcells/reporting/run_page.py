@@ -161,7 +161,7 @@ def _cost(record: Mapping[str, Any]) -> str:
 *On {hardware(record)}.*
 
 {phases_table(record["config"], record["epochs"])}
-*Clean, composite: validation accuracy on single views after the phase.*
+*Clean, composite: validation accuracy on single views after the phase; – where it was not measured.*
 
 {pairs_table(settings, ("setting", "value"))}
 {pairs_table(versions, ("software", "version"))}

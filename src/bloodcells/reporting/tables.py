@@ -78,10 +78,13 @@ def phases_table(config: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]])
         rows.append(
             (phase["name"], phase["epochs"], phase["policy"], phase["working_size"], phase["batch_size"],
              f"{phase['learning_rate']:g}", f"{sum(epoch['images_per_second'] for epoch in own) / len(own):.0f}",
-             f"{sum(epoch['seconds'] for epoch in own) / 60:.0f}", f"{own[-1]['clean_accuracy']:.4f}",
-             f"{own[-1]['composite_accuracy']:.4f}")
+             f"{sum(epoch['seconds'] for epoch in own) / 60:.0f}", *(_reached(own[-1], name) for name in SETS))
         )  # fmt: skip
     return markdown_table(columns, rows)
+
+
+def _reached(epoch: Mapping[str, Any], name: str) -> str:
+    return f"{epoch[f'{name}_accuracy']:.4f}" if f"{name}_accuracy" in epoch else "–"
 
 
 def corruptions_table(by_corruption: Mapping[str, tuple[int, float]]) -> str:
