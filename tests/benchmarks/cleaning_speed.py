@@ -121,7 +121,6 @@ def measure_pairs(n: int, distance: int) -> dict[str, Any]:
     }
 
 
-
 def _seconds(work: Callable[[], Result]) -> float:
     started = time.process_time()
     work()

@@ -3,9 +3,9 @@
     python tests/benchmarks/composite_ladder.py --data data/training_set.npz --init data/FILE.h5 \
         --out runs/ladder --json reports/composite_ladder.json
 
-On the ladder a fine-tuned network without augmentation scored 0.60 to 0.70, one with RandAugment 0.85 to 0.90. Both are
-trained here at 64 px, the second from the first, and measured on the validation cells. About 25 minutes on a CPU core; a
-run that was cut off goes on.
+On the ladder a fine-tuned network without augmentation scored 0.60 to 0.70, one with RandAugment 0.85 to 0.90. Both
+are trained here at 64 px, the second from the first, and measured on the validation cells. About 25 minutes on a CPU
+core; a run that was cut off goes on.
 """
 
 import argparse

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
               "share": 0.02, "planted": planted, "features": features, "environment": ENVIRONMENT}  # fmt: skip
     write_json(tmp_path / "labels.json", labels)
     hashes = {"images": 3000, "imagehash_one_view": 1.0, "imagehash_eight_views": 8.0, "bloodcells_eight_views": 0.5,
-              "single": {"dhash": {"imagehash": 0.6, "bloodcells": 0.2}}}  # fmt: skip
+              "bloodcells_one_view": 0.4}  # fmt: skip
     pairs = [{"hashes": 1000000, "distance": 4, "planted": 5000, "found": 4999, "seconds": 3.0, "peak_gigabytes": 0.6}]
     write_json(tmp_path / "speed.json", {"hashes": hashes, "pairs": pairs, "environment": ENVIRONMENT})
     return tmp_path

@@ -3,8 +3,8 @@
 In the spirit of the competition's hidden sets, of which only scores are known: there a fine-tuned ImageNet network that
 has seen no augmentation scored 0.60 to 0.70, one trained with RandAugment 0.85 to 0.90 (the ladder that the teams
 published). ``LENGTHS``, ``STRENGTHS``, ``BUDGET`` and ``WEIGHTS`` set the severity; ``FAMILIES`` holds the ranges. They
-are set so that both ends fit: a network fine-tuned at 64 px from the ImageNet stand-in without augmentation is right for
-0.696 of 1,196 validation cells (0.977 when clean), the same after four more epochs with RandAugment for 0.864 (0.970);
+are set so that both ends fit: a network fine-tuned at 64 px from the ImageNet stand-in without augmentation is right
+for 0.696 of 1,196 validation cells (0.977 when clean), after four more epochs with RandAugment for 0.864 (0.970);
 ``tests/benchmarks/composite_ladder.py`` measures it.
 
 A chain is drawn from (seed, index of the image) alone and recorded as plain parameters; applying it is a function of

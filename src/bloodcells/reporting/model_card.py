@@ -98,8 +98,8 @@ and handed on under the same licence.
 {phases_table(config, epochs)}
 *AdamW with weight decay {config["weight_decay"]:g}, warm-up, then cosine to 0 in each phase; label smoothing
 {config["label_smoothing"]:g}, dropout {config["dropout"]:g}, seed {config["seed"]}. Clean, composite: validation
-accuracy on single views after the phase; – where it was not measured. {minutes:.0f} minutes of training in all on {hardware(records)}, with other
-work beside it.*
+accuracy on single views after the phase; – where it was not measured. {minutes:.0f} minutes of training in all on
+{hardware(records)}, with other work beside it.*
 
 ```
 bloodcells run --data data/training_set.npz --profile full --init scratch
