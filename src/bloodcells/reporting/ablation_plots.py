@@ -11,6 +11,7 @@ from bloodcells.ablation.records import PAIRED_SETS, SETS
 from bloodcells.ablation.summary import AblationSummary, ArmSummary
 from bloodcells.corruption import composite, medmnist_c
 from bloodcells.reporting.palette import arm_colour
+from bloodcells.reporting.plots import titled_figure
 
 SET_NAMES = {"clean": "clean", "composite": "composite", "medmnist_c": "MedMNIST-C"}
 """How tables and figures call the sets."""
@@ -29,7 +30,7 @@ _MEAN = "mean"
 def accuracy_bars(summary: AblationSummary) -> Figure:
     """Mean accuracy of each arm on the three sets, a point for each seed."""
     arms = summary.arms
-    figure = _titled(10, 1.5 + _ROW * len(arms), "Accuracy of each arm: mean, and a point for each seed")
+    figure = titled_figure(10, 1.5 + _ROW * len(arms), "Accuracy of each arm: mean, and a point for each seed")
     for axes, name in zip(figure.subplots(1, len(SETS), sharey=True), SETS, strict=True):
         place = _places(axes, arms)
         spreads = [arm.accuracy[name] for arm in arms]
@@ -48,7 +49,7 @@ def difference_forest(summary: AblationSummary) -> Figure:
     """Accuracy minus the baseline's, in percentage points, with the 95 % interval of every arm that has one."""
     arms = [arm for arm in summary.arms if arm.arm != summary.baseline]
     title = f"Difference to {summary.baseline}, percentage points, with 95 % intervals"
-    figure = _titled(9, 1.5 + _ROW * max(len(arms), 1), title)
+    figure = titled_figure(9, 1.5 + _ROW * max(len(arms), 1), title)
     for axes, name in zip(figure.subplots(1, len(PAIRED_SETS), sharey=True), PAIRED_SETS, strict=True):
         place = _places(axes, arms)
         axes.axvline(0, color="0.4", linewidth=1)
@@ -84,7 +85,7 @@ def families_heat_map(summary: AblationSummary, near: Near) -> Figure:
 
 def accuracy_against_cost(summary: AblationSummary) -> Figure:
     """Composite accuracy against the minutes that training took, mean and range over the seeds; arms named beside."""
-    figure = _titled(8, 5, "What an arm costs and what it gives")
+    figure = titled_figure(8, 5, "What an arm costs and what it gives")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     for arm in summary.arms:
@@ -125,7 +126,7 @@ def _heat_map(rows: Mapping[str, Sequence[float]], columns: Sequence[str], near:
     """Arms by corruptions and their mean; values 0..1, NaN where there is none."""
     values = np.array([[*row, np.nanmean(row)] for row in rows.values()])
     names = [*columns, _MEAN]
-    figure = _titled(2.2 + 0.6 * len(names), 2.3 + _ROW * len(rows), title)
+    figure = titled_figure(2.2 + 0.6 * len(names), 2.3 + _ROW * len(rows), title)
     axes = figure.subplots()
     shades = axes.imshow(values, cmap="cividis", aspect="auto", vmin=np.nanmin(values), vmax=np.nanmax(values))
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
@@ -189,9 +190,3 @@ def _places(axes: Axes, arms: Sequence[ArmSummary]) -> np.ndarray:
     axes.set_ylim(-0.6, len(arms) - 0.4)
     axes.spines[["top", "right"]].set_visible(False)
     return place
-
-
-def _titled(width: float, height: float, title: str) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, fontsize=_FONT + 1)
-    return figure

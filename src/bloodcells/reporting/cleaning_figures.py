@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from bloodcells.cleaning import CleaningSettings, CleaningTable
 from bloodcells.cleaning.calibration import Calibration
+from bloodcells.reporting.plots import titled_figure
 
 COPIES, DISTINCT, JUNK = "#CC6677", "#4477AA", "#DDAA33"
 """Colours of copies, of distinct cells and of junk."""
@@ -66,8 +67,7 @@ def leak_distribution(random: Mapping[str, np.ndarray], by_cluster: Mapping[str,
         by_cluster: panel -> the count where clusters of copies stay together.
         title: of the figure.
     """
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure = titled_figure(7.2, 2.8, title)
     for axes, (name, counts) in zip(figure.subplots(1, len(random), squeeze=False)[0], random.items(), strict=True):
         low, high = min(counts.min(), by_cluster[name]), max(counts.max(), by_cluster[name])
         width = 1 + (high - low) // 60

@@ -13,6 +13,7 @@ from bloodcells.competition import COMPETITION
 from bloodcells.corruption.composite import corrupt
 from bloodcells.explanation import Errors
 from bloodcells.reporting.palette import CLASS_COLOURS, SET_COLOURS
+from bloodcells.reporting.plots import titled_figure
 
 _GAP = 4  # pixels between images
 _INCHES = 0.72  # side of an image on the page
@@ -112,8 +113,7 @@ def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: 
     shown = table.suspects[:most]
     own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(1.6 * columns, 1.95 * rows + 0.4), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure = titled_figure(1.6 * columns, 1.95 * rows + 0.4, title)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, index in zip(figure.axes, shown.tolist(), strict=False):
@@ -132,8 +132,7 @@ def errors_with_maps(by_set: Mapping[str, Errors], title: str) -> Figure:
     """
     shown = {name: errors for name, errors in by_set.items() if len(errors.images)}
     columns = max(len(errors.images) for errors in shown.values())
-    figure = Figure(figsize=(1.5 * columns, 3.6 * len(shown) + 0.4), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure = titled_figure(1.5 * columns, 3.6 * len(shown) + 0.4, title)
     panels = figure.subplots(2 * len(shown), columns, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
@@ -177,8 +176,7 @@ def _named_rows(rows: Mapping[str, np.ndarray], columns: int, title: str) -> Fig
 
 def _sheet(columns: Sequence[int], rows: int, title: str) -> tuple[Figure, list[Axes]]:
     """A figure with one panel of so many columns each, and room for the names of the rows."""
-    figure = Figure(figsize=(_INCHES * sum(columns) + 2.2, _INCHES * rows + 0.7), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure = titled_figure(_INCHES * sum(columns) + 2.2, _INCHES * rows + 0.7, title)
     panels = figure.subplots(1, len(columns), squeeze=False)[0]
     return figure, list(panels)
 

@@ -31,6 +31,13 @@ def save_contact_sheet(figure: Figure, path: Path) -> None:
         figure.savefig(beside, dpi=100, format="jpeg", pil_kwargs={"quality": 88})
 
 
+def titled_figure(width: float, height: float, title: str) -> Figure:
+    """A figure without panels, inches, with its title above them."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
 def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     """Accuracy after each epoch: training, validation clean and validation composite (lines of ``metrics.jsonl``).
 
@@ -58,7 +65,7 @@ def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
 
 def accuracy_by_views(metrics: Mapping[str, Any]) -> Figure:
     """Clean beside composite accuracy per level of test-time augmentation, one panel per part, the gap named."""
-    figure = _titled(8, 4, "Accuracy on clean and on corrupted cells, by test-time augmentation")
+    figure = titled_figure(8, 4, "Accuracy on clean and on corrupted cells, by test-time augmentation")
     for axes, (part, sets) in zip(figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0], metrics.items(),
                                   strict=True):  # fmt: skip
         levels = list(sets["clean"])
@@ -86,7 +93,7 @@ def confusion_matrices(sets: Mapping[str, Any], title: str) -> Figure:
         sets: set -> what `evaluation.evaluate` returns.
         title: what was predicted, and how.
     """
-    figure = _titled(11, 5.6, title)
+    figure = titled_figure(11, 5.6, title)
     for axes, name in zip(figure.subplots(1, len(SETS), sharey=True), SETS, strict=True):
         counts = np.array(sets[name]["confusion"])
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -147,16 +154,10 @@ def class_counts(labels: np.ndarray, title: str) -> Figure:
 
 def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     """A figure of one panel, inches."""
-    figure = _titled(width, height, title)
+    figure = titled_figure(width, height, title)
     axes = figure.subplots()
     _bare(axes)
     return figure, axes
-
-
-def _titled(width: float, height: float, title: str) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    return figure
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
