@@ -190,11 +190,12 @@ def _choices(record: Mapping[str, Any]) -> str:
     return f"""## What could be done at test time
 
 {markdown_table(("choice", *sets), rows)}
-*Accuracy of {record["run"]} on its {record["images"]:,} validation cells: as they are, corrupted, and half of either.
-The zip takes the orientations. BatchNorm re-estimated: its statistics are those of the cells that are predicted, wholly
-or by half (Schneider et al. 2020). A temperature of {kept["temperature"]} changes no label; calibration error without
-and with it: {errors}. On {hardware(record)}; `python tests/benchmarks/prediction_choices.py --run runs/{record["run"]}
---data data/training_set.npz --json reports/{CHOICES}`.*
+*Accuracy of {record["run"]} on {record["images"]:,} of its validation cells: as they are, corrupted, and half of
+either. The zip takes the orientations. BatchNorm re-estimated: its statistics are those of the cells that are
+predicted, wholly or by half (Schneider et al. 2020). A temperature of {kept["temperature"]} changes no label;
+calibration error without and with it: {errors}. On {hardware(record)};
+`python tests/benchmarks/prediction_choices.py --run runs/{record["run"]}
+--data data/training_set.npz --images {record["images"]} --json reports/{CHOICES}`.*
 """
 
 
