@@ -51,6 +51,8 @@ def points(difference: PairedDifference | None) -> str:
 
 def unfinished_in_words(summary: AblationSummary) -> str:
     """Which arms have too few seeds yet; empty where none does."""
+    if len(summary.unfinished) == len(summary.arms):
+        return f"**Unfinished:** {seed_counts_in_words(summary)}, where {WANTED_SEEDS} are wanted."
     few = ", ".join(f"`{arm}` ({count})" for arm, count in summary.unfinished.items())
     return f"**Unfinished:** fewer seeds than {WANTED_SEEDS} for {few}." if few else ""
 
