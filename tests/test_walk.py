@@ -114,9 +114,9 @@ def test_the_gate_is_chosen_on_validation_cells_and_packed(walked):
 
 def test_the_corrupted_parts_are_frozen_and_differ_from_each_other(cells):
     parts = walk.Parts(cells, cells, cells)
-    first, again = (walk._clean_and_composite(parts, "validation")["composite"] for _ in range(2))
+    first, again = (walk.clean_and_composite(parts, "validation")["composite"] for _ in range(2))
     np.testing.assert_array_equal(first.images, again.images)
-    assert not np.array_equal(first.images, walk._clean_and_composite(parts, "holdout")["composite"].images)
+    assert not np.array_equal(first.images, walk.clean_and_composite(parts, "holdout")["composite"].images)
 
 
 def test_other_cells_are_refused_before_a_trained_run_is_touched(walked, cells):

@@ -111,9 +111,15 @@ def parts_of(run: Path, cells: CellSet) -> Parts:
     return parts
 
 
+def clean_and_composite(parts: Parts, part: str) -> dict[str, CellSet]:
+    """The cells of a ``part`` in `CORRUPTION_SEEDS` as they are and under its frozen composite corruption, by set."""
+    cells = getattr(parts, part)
+    return {"clean": cells, "composite": corrupt(cells, CORRUPTION_SEEDS[part])}
+
+
 def fit(parts: Parts, config: TrainingConfig, run: Path, devices: int = 1) -> None:
     """Train, or go on training, in ``run``; the clean and the corrupted validation set are measured every epoch."""
-    train(parts.train, _clean_and_composite(parts, "validation"), config, run, devices)
+    train(parts.train, clean_and_composite(parts, "validation"), config, run, devices)
 
 
 def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
@@ -124,7 +130,7 @@ def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
     ``errors.npz`` too.
     """
     network = load_network(run)
-    sets = {part: _clean_and_composite(parts, part) for part in CORRUPTION_SEEDS}
+    sets = {part: clean_and_composite(parts, part) for part in CORRUPTION_SEEDS}
 
     def predicted(level: int) -> dict[str, dict[str, np.ndarray]]:
         return {
@@ -190,7 +196,7 @@ def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[st
     package(run, zip_path, submission, tta_level, force=True)
     evaluation = read_json(run / "evaluation.json")["holdout"]
     scores = {}
-    for name, cells in _clean_and_composite(parts, "holdout").items():
+    for name, cells in clean_and_composite(parts, "holdout").items():
         scores[name] = score(zip_path, cells, run / "score" / name, checks=False)
         measured = evaluation[name][f"tta{tta_level}"]["accuracy"]
         surplus = round((scores[name]["accuracy"] - measured) * len(cells))
@@ -275,8 +281,3 @@ def _refuse_other_cells(parts: Parts, run: Path, cells: CellSet) -> None:
 
 def _parts(cells: CellSet, split: Split) -> Parts:
     return Parts(*(cells.take(getattr(split, part), f"{cells.origin}, {part}") for part in PARTS))
-
-
-def _clean_and_composite(parts: Parts, part: str) -> dict[str, CellSet]:
-    cells = getattr(parts, part)
-    return {"clean": cells, "composite": corrupt(cells, CORRUPTION_SEEDS[part])}

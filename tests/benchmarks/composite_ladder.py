@@ -15,7 +15,6 @@ from bloodcells import walk
 from bloodcells.ablation.budget import budget
 from bloodcells.cleaning import CleaningSettings
 from bloodcells.config import Phase, TrainingConfig
-from bloodcells.corruption.composite import corrupt
 from bloodcells.environment import describe_environment
 from bloodcells.files import WEIGHTS, write_json
 from bloodcells.inference import predict_probabilities
@@ -39,7 +38,7 @@ def main() -> None:
             phases=(Phase("randaugment", 4, "randaugment", 64, batch_size=32, learning_rate=7e-4, warmup_steps=100),),
         ),
     }
-    sets = {"clean": parts.validation, "composite": corrupt(parts.validation, walk.CORRUPTION_SEEDS["validation"])}
+    sets = walk.clean_and_composite(parts, "validation")
     accuracy: dict[str, dict[str, float]] = {}
     for policy, config in configs.items():
         network = train(parts.train, {}, config, options.out / policy)

@@ -53,7 +53,7 @@ def main() -> None:
     parts = walk.parts_of(options.run, open_source(options.data, Path("data")))
     sets = {
         name: cells.take(np.arange(min(options.images, len(cells))))
-        for name, cells in walk._clean_and_composite(parts, "holdout").items()
+        for name, cells in walk.clean_and_composite(parts, "holdout").items()
     }
     with tempfile.TemporaryDirectory() as folder:
         submission = Path(folder) / "submission"

@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     parts = walk.parts_of(options.run, open_source(options.data, Path("data")))
-    whole = walk._clean_and_composite(parts, "validation")
+    whole = walk.clean_and_composite(parts, "validation")
     count = min(options.images, len(whole["clean"]))
     labels = whole["clean"].labels[:count]
     sets = {name: cells.images[:count] for name, cells in whole.items()}

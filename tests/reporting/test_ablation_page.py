@@ -25,7 +25,7 @@ from bloodcells.reporting.ablation_plots import (
     families_heat_map,
     medmnist_heat_map,
 )
-from bloodcells.reporting.ablation_tables import corruption_errors_table
+from bloodcells.reporting.ablation_tables import corruption_errors_table, unfinished_in_words
 from bloodcells.reporting.palette import ARM_COLOURS, arm_colour
 from bloodcells.reporting.record import read_records
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
@@ -215,3 +215,8 @@ def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(folder, invent_
     draw_ablation(tmp_path, tmp_path / "page", {}, draw_smear(FEWEST_CELLS).cells)
     galleries = {path.name for path in (tmp_path / "page").glob("gallery_*")}
     assert galleries == {"gallery_flips.jpg", "gallery_full.jpg"}
+
+
+def test_too_few_seeds_of_every_arm_are_told_at_once(invent_arms):
+    words = unfinished_in_words(summarise(invent_arms(["flips", "chain"], [0, 1])))
+    assert words == "**Unfinished:** 2 seeds each, where 3 are wanted."
