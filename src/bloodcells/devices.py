@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 
 import keras
 
-from bloodcells.environment import accelerators
 from bloodcells.errors import KitError
 
 
@@ -22,7 +21,7 @@ def spread_over(count: int) -> Callable[[], AbstractContextManager[object]]:
     """
     if count == 1:
         return nullcontext
-    found = accelerators() or list(keras.distribution.list_devices("cpu"))
+    found = list(keras.distribution.list_devices())
     if not 1 <= count <= len(found):
         raise KitError(
             f"devices: expected 1 to {len(found)}, got {count}. Here are {', '.join(found)}; choose with --devices."

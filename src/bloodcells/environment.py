@@ -29,8 +29,8 @@ def describe_environment() -> dict[str, Any]:
 
 
 def accelerators() -> list[str]:
-    """The GPUs that Keras' backend sees, by its names."""
-    return list(keras.distribution.list_devices("gpu"))
+    """The GPUs or TPUs that Keras' backend sees, by its names."""
+    return [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
 
 
 def _cpu_name() -> str:
