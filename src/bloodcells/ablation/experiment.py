@@ -34,8 +34,9 @@ from bloodcells.files import WEIGHTS, read_json_lines, sha256_of
 from bloodcells.inference import predict_probabilities
 from bloodcells.training import train
 
+CORRUPTION_SEED = 1
+"""Of the corrupted sets that every arm is measured on."""
 _SUBSET_SEED = 0
-_CORRUPTION_SEED = 1
 _BUFFERED_BATCHES = 6
 _TIMED_BATCHES = 20
 
@@ -99,12 +100,12 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
 
     validation = experiment.validation
     medmnist = validation.take(np.arange(min(budget.medmnist_cells, len(validation))))
-    corrupted = composite.corrupt(validation, _CORRUPTION_SEED)
+    corrupted = composite.corrupt(validation, CORRUPTION_SEED)
     correct = {
         "clean": predicted(validation) == validation.labels,
         "composite": predicted(corrupted) == corrupted.labels,
     }
-    errors, medmnist_accuracy = errors_by_severity(predicted, medmnist, _CORRUPTION_SEED)
+    errors, medmnist_accuracy = errors_by_severity(predicted, medmnist, CORRUPTION_SEED)
     record = ArmRecord(
         arm=arm,
         seed=seed,
@@ -145,7 +146,7 @@ def _by_family(correct: np.ndarray) -> dict[str, float]:
     """Accuracy over the images whose chain holds a corruption of the family, by family."""
     held = [
         {composite.FAMILY_OF[word] for word in composite.words(chain)}
-        for chain in composite.chains(len(correct), _CORRUPTION_SEED)
+        for chain in composite.chains(len(correct), CORRUPTION_SEED)
     ]
     chosen = {family: np.array([family in families for families in held]) for family in composite.FAMILIES}
     return {family: float(correct[holds].mean()) for family, holds in chosen.items() if holds.any()}
