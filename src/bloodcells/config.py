@@ -124,6 +124,7 @@ _PHASES: dict[str, dict[str, tuple[Phase, ...]]] = {
         "scratch": (Phase("training", 3, "flips", 64, batch_size=16, learning_rate=1.5e-3, warmup_steps=60),),
     },
     "full": {
+        # Three more epochs at 96 px traded 0.3 points on clean validation cells for 0.9 on corrupted ones.
         "a backbone": (
             Phase("head, 64 px", 1, "flips", 64, batch_size=64, learning_rate=2e-3, head_only=True),
             Phase("a third clean, 64 px", 20, "full", 64, batch_size=32, learning_rate=1e-3, warmup_steps=200,
@@ -134,8 +135,7 @@ _PHASES: dict[str, dict[str, tuple[Phase, ...]]] = {
             Phase("a third clean, 64 px", 8, "full", 64, batch_size=32, learning_rate=5e-4, warmup_steps=200,
                   stochastic_depth=0.0, untouched=0.33),
         ),
-        # Few epochs are better spent at 64 px: three more at 96 px gained 1 point on clean validation cells and lost 3
-        # on corrupted ones.
+        # After 23 epochs, three more at 96 px gained 1 point on clean validation cells and lost 3 on corrupted ones.
         "scratch": (
             Phase("flips, 64 px", 3, "flips", 64, batch_size=32, learning_rate=2e-3, warmup_steps=200),
             Phase("chain, 64 px", 14, "chain", 64, batch_size=32, learning_rate=1.5e-3, warmup_steps=200),

@@ -23,7 +23,8 @@ from bloodcells.reporting.speed_page import score_table
 from bloodcells.reporting.tables import corruptions_table, markdown_table, metrics_table
 from bloodcells.reporting.words import STAND_IN, hardware, start_in_words
 
-ABLATION, CHOICES, LADDER, TRIED = "ablation", "prediction_choices.json", "composite_ladder.json", "tried.md"
+ABLATION, RECIPES = "ablation", "recipes"
+CHOICES, LADDER, SOUP, TRIED = "prediction_choices.json", "composite_ladder.json", "weight_soup.json", "tried.md"
 HARDEST = 10
 """Corruptions of each run that the page shows."""
 
@@ -60,11 +61,11 @@ def write_story(reports: Path) -> Path:
 def story(reports: Path) -> str:
     """The page in Markdown."""
     runs = read_records(reports)
-    arms = summarise(read_arms(reports / ABLATION))
     sections = (
         _head(runs, read_json(reports / LADDER)),
         _data(read_json(reports / "cleaning" / "cleaning.json")),
-        _ablation(arms),
+        _ablation(summarise(read_arms(reports / ABLATION))),
+        _recipe(summarise(read_arms(reports / RECIPES)), read_json(reports / SOUP)),
         _training(runs),
         _robustness(runs),
         _choices(read_json(reports / CHOICES)),
@@ -135,6 +136,26 @@ is better. In parentheses: 95 % interval of the paired difference, over seeds an
 
 *Composite cells by family of corruption; a dot marks what an augmentation comes near to.
 [All of the ablation]({ABLATION}/index.md).*
+"""
+
+
+def _recipe(summary: AblationSummary, soup: Mapping[str, Any]) -> str:
+    scores = [(words, *(f"{accuracy[name]:.3f}" for name in ("clean", "composite")))
+              for words, accuracy in soup["accuracy"].items()]  # fmt: skip
+    return f"""## Which changes to the recipe pay
+
+`{summary.baseline}` again, with one thing changed each time: {len(summary.arms) - 1} changes, with
+{seed_counts_in_words(summary)}, from the same start, on as many cells and steps.
+
+{arms_table(summary)}
+*As above, against `{summary.baseline}` as it is; a difference without an interval is that of one seed.
+[What each arm changes]({RECIPES}/index.md).*
+
+Several trainings of `{soup["arm"]}` from that start, their soup (the average of their weights; Wortsman et al. 2022)
+and, at a pass for each, the mean of their probabilities:
+
+{markdown_table(("weights", "clean", "composite"), scores)}
+*Accuracy on the same {soup["images"]} validation cells.*
 """
 
 
