@@ -18,6 +18,7 @@ def folder(tmp_path: Path) -> Path:
     zips = [{"settings": {"tta_level": 0}, "images": 3421, "zip_to_score_seconds": 20.0, "load_seconds": 4.0,
              "predict_seconds": 12.0, "images_per_second": 285.1, "peak_memory": 9e8,
              "prediction_run_seconds": 18.0}]  # fmt: skip
+    zips.append({**zips[0], "settings": {"tta_level": 2, "gate": 0.7}})
     write_json(tmp_path / "score.json", {"zips": zips, "environment": ENVIRONMENT})
     plain = {"images_per_second": 45.0, "accuracy": 0.9}
     gated = {"images_per_second": 180.0, "times": 4.0, "equal_labels": 0.999, "accuracy": 0.901}
@@ -37,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def test_figures_are_those_of_the_records(folder: Path) -> None:
     page = write_speed_page(folder).read_text(encoding="utf-8")
     assert "| single view | 3,421 | 20 | 4.0 | 12 | 285 | 0.90 | 3% |" in page
+    assert "| 8 dihedral views, gated | 3,421 |" in page
     assert "| composite | 4 rotations | the zip, gated | 180.0 | 4.0 | 0.9990 | 0.9010 |" in page
     assert "| 64 | 1 | 32 | 40.0 | 44.0 | 50.0 | 1.25 |" in page
     assert "62% of what 2 threads do" in page
