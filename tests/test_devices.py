@@ -45,7 +45,7 @@ training.build_network = small_network
 draw = np.random.default_rng(0)
 labels = np.arange(64) % 8
 cells = CellSet(draw.integers(0, 30 * (1 + labels[:, None, None, None]), (64, 96, 96, 3)).astype(np.uint8), labels, "x")
-phase = Phase("all", 3, "flips", 96, batch_size=16, learning_rate=1e-2, warmup_steps=2)
+phase = Phase("all", 5, "flips", 96, batch_size=16, learning_rate=1e-2, warmup_steps=2)
 training.train(cells, {"clean": cells}, TrainingConfig("scratch", (phase,)), run, devices=count)
 if count == 1:
     used = 1
@@ -76,7 +76,7 @@ def test_two_devices_have_the_loss_curve_of_one(backend, tmp_path):
         pytest.skip(f"{backend} is not installed")
     one, two = trained(backend, 1, tmp_path), trained(backend, 2, tmp_path)
     assert (one["used"], two["used"]) == (1, 2)
-    assert one["loss"][-1] < one["loss"][0] - 0.03
+    assert one["loss"][-1] < one["loss"][0] - 0.05
     assert two["loss"] == pytest.approx(one["loss"], abs=1e-3)
 
 
