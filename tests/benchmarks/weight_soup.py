@@ -17,9 +17,8 @@ import numpy as np
 from bloodcells import walk
 from bloodcells.ablation.arms import RECIPE_BASELINE, arm_named
 from bloodcells.ablation.budget import budget
-from bloodcells.ablation.experiment import CORRUPTION_SEED, prepare_experiment
+from bloodcells.ablation.experiment import prepare_experiment
 from bloodcells.cleaning import CleaningSettings
-from bloodcells.corruption import composite
 from bloodcells.environment import describe_environment
 from bloodcells.files import write_json
 from bloodcells.inference import predict_probabilities
@@ -40,10 +39,7 @@ def main() -> None:
     parts = walk.prepare(open_source(options.data, Path("data")), options.out, CleaningSettings())
     means = budget("cpu")
     experiment = prepare_experiment(parts.train, parts.validation, means, options.init, options.out)
-    sets = {
-        "clean": experiment.validation,
-        "composite": composite.corrupt(experiment.validation, CORRUPTION_SEED),
-    }
+    sets = experiment.paired_sets()
     accuracy: dict[str, dict[str, float]] = {}
 
     def keep(words: str, probabilities: dict[str, np.ndarray]) -> None:

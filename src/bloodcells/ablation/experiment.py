@@ -34,9 +34,8 @@ from bloodcells.files import WEIGHTS, read_json_lines, sha256_of
 from bloodcells.inference import predict_probabilities
 from bloodcells.training import train
 
-CORRUPTION_SEED = 1
-"""Of the corrupted sets that every arm is measured on."""
 _SUBSET_SEED = 0
+_CORRUPTION_SEED = 1
 _BUFFERED_BATCHES = 6
 _TIMED_BATCHES = 20
 
@@ -61,6 +60,10 @@ class Experiment:
     def start(self) -> Path:
         """The weights that every arm starts from."""
         return self.folder / "start" / WEIGHTS
+
+    def paired_sets(self) -> dict[str, CellSet]:
+        """The validation cells as they are and under the frozen composite corruption, by set of ``PAIRED_SETS``."""
+        return {"clean": self.validation, "composite": composite.corrupt(self.validation, _CORRUPTION_SEED)}
 
 
 def prepare_experiment(training: CellSet, validation: CellSet, budget: Budget, init: str, folder: Path) -> Experiment:
@@ -100,12 +103,8 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
 
     validation = experiment.validation
     medmnist = validation.take(np.arange(min(budget.medmnist_cells, len(validation))))
-    corrupted = composite.corrupt(validation, CORRUPTION_SEED)
-    correct = {
-        "clean": predicted(validation) == validation.labels,
-        "composite": predicted(corrupted) == corrupted.labels,
-    }
-    errors, medmnist_accuracy = errors_by_severity(predicted, medmnist, CORRUPTION_SEED)
+    correct = {name: predicted(cells) == cells.labels for name, cells in experiment.paired_sets().items()}
+    errors, medmnist_accuracy = errors_by_severity(predicted, medmnist, _CORRUPTION_SEED)
     record = ArmRecord(
         arm=arm,
         seed=seed,
@@ -146,7 +145,7 @@ def _by_family(correct: np.ndarray) -> dict[str, float]:
     """Accuracy over the images whose chain holds a corruption of the family, by family."""
     held = [
         {composite.FAMILY_OF[word] for word in composite.words(chain)}
-        for chain in composite.chains(len(correct), CORRUPTION_SEED)
+        for chain in composite.chains(len(correct), _CORRUPTION_SEED)
     ]
     chosen = {family: np.array([family in families for families in held]) for family in composite.FAMILIES}
     return {family: float(correct[holds].mean()) for family, holds in chosen.items() if holds.any()}
