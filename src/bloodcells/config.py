@@ -12,7 +12,7 @@ class Phase:
     """Some epochs of a run, trained with one optimizer on one kind of batch.
 
     Attributes:
-        name: in metrics and figures.
+        name: of what is done.
         epochs: passes over the training cells.
         policy: name of the augmentation policy.
         working_size: height and width at which the backbone sees the cells, pixels.
@@ -25,6 +25,10 @@ class Phase:
         frozen_batchnorm: every BatchNorm keeps its statistics, scale and shift.
         untouched: share of the images that the policy's first layer alone changes, 0..1, so that the network and the
             statistics of its BatchNorm do not lose sight of clean cells.
+        soup: how many times the phase is trained from the weights before it, each time on another data order; it ends
+            with the average of their weights (Wortsman et al. 2022, arXiv:2203.05482).
+        batchnorm_images: images, augmented as those trained on, of which every BatchNorm takes its statistics when the
+            phase ends, as `batchnorm.re_estimate` says; 0 to keep the moving averages.
     """
 
     name: str
@@ -38,6 +42,15 @@ class Phase:
     stochastic_depth: float = 0.2
     frozen_batchnorm: bool = False
     untouched: float = 0.0
+    soup: int = 1
+    batchnorm_images: int = 0
+
+    @property
+    def training_names(self) -> tuple[str, ...]:
+        """The name of each training, in metrics and figures."""
+        if self.soup == 1:
+            return (self.name,)
+        return tuple(f"{self.name}, {number} of {self.soup}" for number in range(1, self.soup + 1))
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,7 @@ class TrainingConfig:
     @property
     def epochs(self) -> int:
         """Epochs of all phases."""
-        return sum(phase.epochs for phase in self.phases)
+        return sum(phase.soup * phase.epochs for phase in self.phases)
 
     @property
     def working_size(self) -> int:

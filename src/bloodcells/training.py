@@ -6,6 +6,7 @@ A run folder holds
     environment.json     versions and hardware
     metrics.jsonl        one line an epoch
     checkpoints/         the last two epochs: weights, optimizer state
+    soup/                weights before a phase that is a soup and after each of its trainings, by epoch
     weights.weights.h5   the result; there only when the run is complete
 
 On resume, in this order: the config and the data must be the same; the newest checkpoint that can be read gives
@@ -14,13 +15,15 @@ the next epoch follows from the seed and the epoch.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from bloodcells.augmentation.pipeline import training_batches
+from bloodcells.batchnorm import BATCH_SIZE, re_estimate
 from bloodcells.callbacks import CHECKPOINTS, METRICS, EpochEnd, StopOnNaN
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
@@ -36,6 +39,7 @@ from bloodcells.network import BACKBONE, build_network
 from bloodcells.pretrained import initialise
 
 _OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
+_SOUP = "soup"
 
 
 def train(
@@ -76,33 +80,51 @@ def train(
         network, done = _resumed(config, len(training), run)
     if done == 0:
         initialise(network, config.init)
-    for phase, first, last in _spans(config):
-        if done >= last:
+    for phase, start, first, last in _spans(config):
+        if done > last:
             continue
         if done == first:
             with scope():
                 if done > 0:
                     network = _at_size(phase.working_size, network, config)
                 _compile(network, phase, config, len(training))
-        steps = len(training) // phase.batch_size
-        # When it ends, Keras puts the average of the weights in place of the weights, where one was taken.
-        network.fit(
-            training_batches(training, phase.policy, phase.batch_size, config.seed, done, last, phase.untouched),
-            initial_epoch=done,
-            epochs=last,
-            steps_per_epoch=steps,
-            shuffle=False,
-            class_weight=_inverse_frequencies(training) if config.class_weights else None,
-            callbacks=[StopOnNaN(), EpochEnd(run, phase.name, validation, phase.batch_size * steps)],
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
-        done = last
-    # A network that was never compiled carries no optimizer: a third of the size.
-    trained = _plain(config.working_size, config.dropout)
-    trained.set_weights(network.get_weights())
-    with replacing(run / WEIGHTS) as beside:
-        trained.save_weights(beside)
-    return trained
+            if phase.soup > 1 and first == start:
+                _write_plain(network, config, _kept(run, "before", start))
+        if done < last:
+            steps = len(training) // phase.batch_size
+            name = phase.training_names[(first - start) // phase.epochs]
+            # When it ends, Keras puts the average of the weights in place of the weights, where one was taken.
+            network.fit(
+                training_batches(training, phase.policy, phase.batch_size, config.seed, done, last, phase.untouched),
+                initial_epoch=done,
+                epochs=last,
+                steps_per_epoch=steps,
+                shuffle=False,
+                class_weight=_inverse_frequencies(training) if config.class_weights else None,
+                callbacks=[StopOnNaN(), EpochEnd(run, name, validation, phase.batch_size * steps)],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+            done = last
+        if phase.soup > 1:
+            _write_plain(network, config, _kept(run, "after", last))
+            ends = [start + phase.epochs * number for number in range(1, phase.soup + 1)]
+            chosen = [("after", end) for end in ends] if last == ends[-1] else [("before", start)]
+            network.set_weights(average_weights([_read_weights(config, _kept(run, *one)) for one in chosen]))
+        if phase.batchnorm_images and last == start + phase.soup * phase.epochs:
+            _re_estimate_batchnorm(network, training, phase, config, last)
+    return _write_plain(network, config, run / WEIGHTS)
+
+
+def average_weights(networks: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """The soup of several trainings: the average of their weights (Wortsman et al. 2022, arXiv:2203.05482).
+
+    Args:
+        networks: what ``get_weights`` gives of each; they must have begun at the same trained weights.
+
+    Returns:
+        What ``set_weights`` takes.
+    """
+    return [np.mean(tensors, axis=0) for tensors in zip(*networks, strict=True)]
 
 
 def load_network(run: Path) -> keras.Model:
@@ -114,12 +136,7 @@ def load_network(run: Path) -> keras.Model:
     config = read_json(run / "config.json")
     if not (run / WEIGHTS).exists():
         raise KitError(f"{run} is not trained to its end: expected {WEIGHTS}. Run the same command again to resume.")
-    network = _plain(config["working_size"], config["dropout"])
-    try:
-        network.load_weights(run / WEIGHTS)
-    except (OSError, ValueError) as error:
-        raise KitError(f"{run / WEIGHTS} cannot be read (truncated?). Train again into another folder.") from error
-    return network
+    return _read_plain(config["working_size"], config["dropout"], run / WEIGHTS)
 
 
 def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
@@ -143,6 +160,32 @@ def _plain(working_size: int, dropout: float) -> keras.Model:
     return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), dropout)
 
 
+def _write_plain(network: keras.Model, config: TrainingConfig, path: Path) -> keras.Model:
+    """Write and return ``network`` without its optimizer: a third of the size."""
+    plain = _plain(config.working_size, config.dropout)
+    plain.set_weights(network.get_weights())
+    with replacing(path) as beside:
+        plain.save_weights(beside)
+    return plain
+
+
+def _read_plain(working_size: int, dropout: float, path: Path) -> keras.Model:
+    network = _plain(working_size, dropout)
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError) as error:
+        raise KitError(f"{path} cannot be read (truncated?). Train again into another folder.") from error
+    return network
+
+
+def _read_weights(config: TrainingConfig, path: Path) -> list[np.ndarray]:
+    return _read_plain(config.working_size, config.dropout, path).get_weights()
+
+
+def _kept(run: Path, when: str, epoch: int) -> Path:
+    return run / _SOUP / f"{when}-{epoch:04d}.weights.h5"
+
+
 def _build(working_size: int, config: TrainingConfig) -> keras.Model:
     """To train."""
     return faster_on_cpu(_plain(working_size, config.dropout))
@@ -155,12 +198,21 @@ def _at_size(working_size: int, network: keras.Model, config: TrainingConfig) ->
     return resized
 
 
-def _spans(config: TrainingConfig) -> Iterator[tuple[Phase, int, int]]:
-    """Each phase with the number of epochs before it and after it."""
-    first = 0
+class _Span(NamedTuple):
+    """One training of a phase: the epochs before the phase, before this training and after it."""
+
+    phase: Phase
+    start: int
+    first: int
+    last: int
+
+
+def _spans(config: TrainingConfig) -> Iterator[_Span]:
+    start = 0
     for phase in config.phases:
-        yield phase, first, first + phase.epochs
-        first += phase.epochs
+        for first in range(start, start + phase.soup * phase.epochs, phase.epochs):
+            yield _Span(phase, start, first, first + phase.epochs)
+        start += phase.soup * phase.epochs
 
 
 def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: int) -> None:
@@ -200,6 +252,18 @@ def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: 
     optimizer.build(network.trainable_variables)
 
 
+def _re_estimate_batchnorm(
+    network: keras.Model, training: CellSet, phase: Phase, config: TrainingConfig, epoch: int
+) -> None:
+    """From batches such as the next epoch of the phase would have, but for their size."""
+    size = min(BATCH_SIZE, len(training))
+    plain = _plain(phase.working_size, config.dropout)
+    plain.set_weights(network.get_weights())
+    batches = training_batches(training, phase.policy, size, config.seed, epoch, epoch + 1, phase.untouched)
+    re_estimate(plain, (images for images, _ in batches.take(max(1, phase.batchnorm_images // size))))
+    network.set_weights(plain.get_weights())
+
+
 def _inverse_frequencies(training: CellSet) -> dict[int, float]:
     """Of each class that occurs; their mean over the cells is 1."""
     classes, counts = np.unique(training.labels, return_counts=True)
@@ -219,9 +283,9 @@ def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model
     """The network of the newest checkpoint that can be read, compiled, and its epochs; else a new one and 0."""
     for checkpoint in sorted((run / CHECKPOINTS).glob("epoch-*.weights.h5"), reverse=True):
         done = int(checkpoint.name.removeprefix("epoch-").split(".")[0])
-        phase, _, last = next(span for span in _spans(config) if done <= span[2])
-        network = _build(phase.working_size, config)
-        _compile(network, phase, config, cells)
+        span = next(span for span in _spans(config) if done <= span.last)
+        network = _build(span.phase.working_size, config)
+        _compile(network, span.phase, config, cells)
         try:
             network.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:
@@ -229,7 +293,7 @@ def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model
             continue
         lines = (run / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(run / METRICS, "".join(lines[:done]))
-        if done == last:
+        if done == span.last:
             network.optimizer.finalize_variable_values(network.trainable_variables)
         print(f"resumed after epoch {done}")
         return network, done

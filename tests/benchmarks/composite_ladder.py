@@ -11,6 +11,8 @@ core; a run that was cut off goes on.
 import argparse
 from pathlib import Path
 
+from accuracies import print_accuracies
+
 from bloodcells import walk
 from bloodcells.ablation.budget import budget
 from bloodcells.cleaning import CleaningSettings
@@ -42,11 +44,8 @@ def main() -> None:
     accuracy: dict[str, dict[str, float]] = {}
     for policy, config in configs.items():
         network = train(parts.train, {}, config, options.out / policy)
-        accuracy[policy] = {
-            name: float((predict_probabilities(network, cells.images).argmax(axis=1) == cells.labels).mean())
-            for name, cells in sets.items()
-        }
-        print(policy, ", ".join(f"{name} {value:.4f}" for name, value in accuracy[policy].items()), flush=True)
+        found = {name: predict_probabilities(network, cells.images) for name, cells in sets.items()}
+        accuracy[policy] = print_accuracies(policy, found, parts.validation.labels)
     if options.json:
         write_json(
             options.json,

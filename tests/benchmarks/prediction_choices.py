@@ -17,22 +17,23 @@ from typing import Any
 
 import keras
 import numpy as np
+from accuracies import print_accuracies
 from PIL import Image, ImageFilter, ImageOps
 from scipy.optimize import minimize_scalar
 
 from bloodcells import walk
+from bloodcells.batchnorm import BATCH_SIZE, re_estimate
 from bloodcells.competition import COMPETITION
 from bloodcells.environment import describe_environment
 from bloodcells.evaluation import evaluate
 from bloodcells.files import read_json, write_json
 from bloodcells.inference import TTA_VIEWS, predict_probabilities
-from bloodcells.network import BACKBONE, build_network
+from bloodcells.network import build_network
 from bloodcells.sources import open_source
 from bloodcells.training import load_network
 
 LARGER = (1.25, 1.5)
 SHARES = (0.5, 1.0)
-BATCH = 256
 FURTHER: dict[str, Callable[[Image.Image], Image.Image]] = {
     "blurred, sigma 0.7": lambda picture: picture.filter(ImageFilter.GaussianBlur(0.7)),
     "median of 3 x 3": lambda picture: picture.filter(ImageFilter.MedianFilter(3)),
@@ -67,9 +68,7 @@ def main() -> None:
         return keep(choice, {name: predict(images) for name, images in sets.items()})
 
     def keep(choice: str, probabilities: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        accuracy = {name: float((found.argmax(axis=1) == labels).mean()) for name, found in probabilities.items()}
-        rows.append({"choice": choice, "accuracy": accuracy})
-        print(choice, ", ".join(f"{name} {value:.4f}" for name, value in accuracy.items()), flush=True)
+        rows.append({"choice": choice, "accuracy": print_accuracies(choice, probabilities, labels)})
         return probabilities
 
     for level, views in enumerate(TTA_VIEWS):
@@ -120,21 +119,9 @@ def at_size(network: keras.Model, size: int) -> keras.Model:
 def re_estimated(network: keras.Model, size: int, images: np.ndarray, share: float) -> keras.Model:
     """A copy whose BatchNorm statistics are, by ``share``, those of ``images``."""
     copy = at_size(network, size)
-    layers = copy.get_layer(BACKBONE).layers
-    normalizations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-    before = [layer.get_weights() for layer in normalizations]
-    for layer in layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
     shuffled = np.random.default_rng(0).permutation(len(images))
-    for count, start in enumerate(range(0, len(images), BATCH)):
-        for layer in normalizations:
-            layer.momentum = count / (count + 1)  # the mean over the batches
-        copy(images[shuffled[start : start + BATCH]].astype(np.float32), training=True)
-    for layer, (gamma, beta, mean, variance) in zip(normalizations, before, strict=True):
-        _, _, new_mean, new_variance = layer.get_weights()
-        blend = (share * new_mean + (1 - share) * mean, share * new_variance + (1 - share) * variance)
-        layer.set_weights([gamma, beta, *blend])
+    starts = range(0, len(images), BATCH_SIZE)
+    re_estimate(copy, (images[shuffled[start : start + BATCH_SIZE]].astype(np.float32) for start in starts), share)
     return copy
 
 

@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from accuracies import print_accuracies
 
 from bloodcells import walk
 from bloodcells.ablation.arms import RECIPE_BASELINE, arm_named
@@ -23,7 +24,7 @@ from bloodcells.environment import describe_environment
 from bloodcells.files import write_json
 from bloodcells.inference import predict_probabilities
 from bloodcells.sources import open_source
-from bloodcells.training import train
+from bloodcells.training import average_weights, train
 
 
 def main() -> None:
@@ -43,10 +44,7 @@ def main() -> None:
     accuracy: dict[str, dict[str, float]] = {}
 
     def keep(words: str, probabilities: dict[str, np.ndarray]) -> None:
-        accuracy[words] = {
-            name: float((found.argmax(axis=1) == sets[name].labels).mean()) for name, found in probabilities.items()
-        }
-        print(words, ", ".join(f"{name} {value:.4f}" for name, value in accuracy[words].items()), flush=True)
+        accuracy[words] = print_accuracies(words, probabilities, sets["clean"].labels)
 
     weights, found = [], []
     for seed in options.seeds:
@@ -55,7 +53,7 @@ def main() -> None:
         weights.append(network.get_weights())
         found.append({name: predict_probabilities(network, cells.images) for name, cells in sets.items()})
         keep(f"seed {seed}", found[-1])
-    network.set_weights([np.mean(tensors, axis=0) for tensors in zip(*weights, strict=True)])
+    network.set_weights(average_weights(weights))
     keep("soup", {name: predict_probabilities(network, cells.images) for name, cells in sets.items()})
     keep("mean of probabilities", {name: np.mean([one[name] for one in found], axis=0) for name in sets})
     if options.json:

@@ -49,6 +49,17 @@ _RECIPES = {
     "frozen_batchnorm": Arm(
         "BatchNorm keeps the start's statistics, scale and shift", RECIPE_BASELINE, phase={"frozen_batchnorm": True}
     ),
+    "precise_batchnorm": Arm(
+        "BatchNorm's statistics are those of 3,072 augmented images in large batches (Wu and Johnson 2021, "
+        "arXiv:2105.07576)",
+        RECIPE_BASELINE,
+        phase={"batchnorm_images": 3072},
+    ),
+    "soup": Arm(
+        "the average of three trainings (Wortsman et al. 2022, arXiv:2203.05482), at three times the steps",
+        RECIPE_BASELINE,
+        phase={"soup": 3},
+    ),
     "96_px": Arm("the backbone sees the cells at 96 px", RECIPE_BASELINE, phase={"working_size": 96}),
 }
 RECIPES = tuple(_RECIPES)

@@ -56,7 +56,11 @@ def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     for place, (before, after) in enumerate(changes):
         axes.axvline(before["epoch"] + 0.5, color="0.6", linewidth=1, linestyle=":")
         height = (0.02, 0.07)[place % 2]  # a name may be longer than its phase
-        axes.annotate(after["phase"], (before["epoch"] + 0.55, height), color="0.4", fontsize=8)
+        near_end = before["epoch"] > 0.8 * max(number)
+        axes.annotate(
+            after["phase"], (before["epoch"] + 0.5, height), (-3 if near_end else 3, 0),
+            textcoords="offset points", ha="right" if near_end else "left", color="0.4", fontsize=8,
+        )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02), xlim=(0.7, max(number) + 0.3))
     _legend(figure, axes)

@@ -142,11 +142,12 @@ is better. In parentheses: 95 % interval of the paired difference, over seeds an
 def _recipe(summary: AblationSummary, soup: Mapping[str, Any]) -> str:
     scores = [(words, *(f"{accuracy[name]:.3f}" for name in ("clean", "composite")))
               for words, accuracy in soup["accuracy"].items()]  # fmt: skip
+    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
     return f"""## Which changes to the recipe pay
 
 `{summary.baseline}` again, with one thing changed each time: {len(summary.arms) - 1} changes, with
 {seed_counts_in_words(summary)}, from the same start, on as many cells and steps.
-
+{unfinished}
 {arms_table(summary)}
 *As above, against `{summary.baseline}` as it is; a difference without an interval is that of one seed.
 [What each arm changes]({RECIPES}/index.md).*
