@@ -50,10 +50,10 @@ _RECIPES = {
         "BatchNorm keeps the start's statistics, scale and shift", RECIPE_BASELINE, phase={"frozen_batchnorm": True}
     ),
     "precise_batchnorm": Arm(
-        "BatchNorm's statistics are those of 3,072 augmented images in large batches (Wu and Johnson 2021, "
+        "BatchNorm's statistics are those of 2,304 augmented images in large batches (Wu and Johnson 2021, "
         "arXiv:2105.07576)",
         RECIPE_BASELINE,
-        phase={"batchnorm_images": 3072},
+        phase={"batchnorm_images": 2304},
     ),
     "soup": Arm(
         "the average of three trainings (Wortsman et al. 2022, arXiv:2203.05482), at three times the steps",
