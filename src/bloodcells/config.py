@@ -27,8 +27,8 @@ class Phase:
             statistics of its BatchNorm do not lose sight of clean cells.
         soup: how many times the phase is trained from the weights before it, each time on another data order; it ends
             with the average of their weights (Wortsman et al. 2022, arXiv:2203.05482).
-        batchnorm_images: images, augmented as those trained on, of which every BatchNorm takes its statistics when the
-            phase ends, as `batchnorm.re_estimate` says; 0 to keep the moving averages.
+        batchnorm_images: images, augmented as those trained on and at most as many, of which every BatchNorm takes its
+            statistics when the phase ends, as `batchnorm.re_estimate` says; 0 to keep the moving averages.
     """
 
     name: str
@@ -44,6 +44,11 @@ class Phase:
     untouched: float = 0.0
     soup: int = 1
     batchnorm_images: int = 0
+
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of all its trainings."""
+        return self.soup * self.epochs
 
     @property
     def training_names(self) -> tuple[str, ...]:
@@ -83,7 +88,7 @@ class TrainingConfig:
     @property
     def epochs(self) -> int:
         """Epochs of all phases."""
-        return sum(phase.soup * phase.epochs for phase in self.phases)
+        return sum(phase.all_epochs for phase in self.phases)
 
     @property
     def working_size(self) -> int:

@@ -107,10 +107,10 @@ def train(
             done = last
         if phase.soup > 1:
             _write_plain(network, config, _kept(run, "after", last))
-            ends = [start + phase.epochs * number for number in range(1, phase.soup + 1)]
+            ends = range(start + phase.epochs, start + phase.all_epochs + 1, phase.epochs)
             chosen = [("after", end) for end in ends] if last == ends[-1] else [("before", start)]
             network.set_weights(average_weights([_read_weights(config, _kept(run, *one)) for one in chosen]))
-        if phase.batchnorm_images and last == start + phase.soup * phase.epochs:
+        if phase.batchnorm_images and last == start + phase.all_epochs:
             _re_estimate_batchnorm(network, training, phase, config, last)
     return _write_plain(network, config, run / WEIGHTS)
 
@@ -160,10 +160,15 @@ def _plain(working_size: int, dropout: float) -> keras.Model:
     return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), dropout)
 
 
+def _plain_copy(network: keras.Model, working_size: int, dropout: float) -> keras.Model:
+    plain = _plain(working_size, dropout)
+    plain.set_weights(network.get_weights())
+    return plain
+
+
 def _write_plain(network: keras.Model, config: TrainingConfig, path: Path) -> keras.Model:
     """Write and return ``network`` without its optimizer: a third of the size."""
-    plain = _plain(config.working_size, config.dropout)
-    plain.set_weights(network.get_weights())
+    plain = _plain_copy(network, config.working_size, config.dropout)
     with replacing(path) as beside:
         plain.save_weights(beside)
     return plain
@@ -210,9 +215,9 @@ class _Span(NamedTuple):
 def _spans(config: TrainingConfig) -> Iterator[_Span]:
     start = 0
     for phase in config.phases:
-        for first in range(start, start + phase.soup * phase.epochs, phase.epochs):
+        for first in range(start, start + phase.all_epochs, phase.epochs):
             yield _Span(phase, start, first, first + phase.epochs)
-        start += phase.soup * phase.epochs
+        start += phase.all_epochs
 
 
 def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: int) -> None:
@@ -257,8 +262,7 @@ def _re_estimate_batchnorm(
 ) -> None:
     """From batches such as the next epoch of the phase would have, but for their size."""
     size = min(BATCH_SIZE, len(training))
-    plain = _plain(phase.working_size, config.dropout)
-    plain.set_weights(network.get_weights())
+    plain = _plain_copy(network, phase.working_size, config.dropout)
     batches = training_batches(training, phase.policy, size, config.seed, epoch, epoch + 1, phase.untouched)
     re_estimate(plain, (images for images, _ in batches.take(max(1, phase.batchnorm_images // size))))
     network.set_weights(plain.get_weights())

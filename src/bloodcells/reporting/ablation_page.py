@@ -19,7 +19,7 @@ from bloodcells.reporting.ablation_tables import (
     points,
     seed_counts_in_words,
     throughput_table,
-    unfinished_in_words,
+    unfinished_paragraph,
 )
 from bloodcells.reporting.galleries import one_of_each_class, policy_views
 from bloodcells.reporting.tables import markdown_table, pairs_table
@@ -91,7 +91,6 @@ def _head(summary: AblationSummary) -> str:
     accuracy = best.accuracy["composite"].mean
     difference = best.difference["composite"]
     ahead = f", {points(difference)} points against `{summary.baseline}`" if difference else ""
-    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
     count = len(summary.arms)
     compared = "change to the recipe" if changes_recipe([one.arm for one in summary.arms]) else "augmentation"
     return f"""# What each {compared} is worth
@@ -101,7 +100,7 @@ For one seed every arm starts from the same weights and sees the same cells in t
 differs.
 
 Best on the composite set: **`{best.arm}`, {accuracy:.3f}**{ahead}.
-{unfinished}"""
+{unfinished_paragraph(summary)}"""
 
 
 def _machines(summary: AblationSummary) -> str:

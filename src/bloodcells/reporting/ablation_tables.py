@@ -57,6 +57,12 @@ def unfinished_in_words(summary: AblationSummary) -> str:
     return f"**Unfinished:** fewer seeds than {WANTED_SEEDS} for {few}." if few else ""
 
 
+def unfinished_paragraph(summary: AblationSummary) -> str:
+    """`unfinished_in_words` between line ends; empty where nothing is missing."""
+    words = unfinished_in_words(summary)
+    return f"\n{words}\n" if words else ""
+
+
 def seed_counts_in_words(summary: AblationSummary) -> str:
     """``3 seeds each``, or ``3 to 5 seeds each`` where arms have different seeds."""
     counts = [len(arm.seeds) for arm in summary.arms]

@@ -15,7 +15,7 @@ from bloodcells.ablation.records import read_records as read_arms
 from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
-from bloodcells.reporting.ablation_tables import arms_table, seed_counts_in_words, unfinished_in_words
+from bloodcells.reporting.ablation_tables import arms_table, seed_counts_in_words, unfinished_paragraph
 from bloodcells.reporting.html_page import html_page
 from bloodcells.reporting.readme import TIMING, results_table
 from bloodcells.reporting.record import read_records
@@ -115,14 +115,13 @@ def _ablation(summary: AblationSummary) -> str:
     best, images = summary.arms[0], summary.images
     by_name = {arm.arm: arm for arm in summary.arms}
     base = by_name.get(summary.baseline, best)
-    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
     return f"""## Which augmentation survives corruption
 
 {len(summary.arms)} augmentation policies were trained from shared starts on the same
 {summary.budget["cells"]:,} cells for {summary.steps} steps, with {seed_counts_in_words(summary)}. On clean cells they
 lie within a few points of one another; on corrupted ones `{best.arm}` is right for
 {best.accuracy["composite"].mean:.1%} and `{base.arm}` for {base.accuracy["composite"].mean:.1%}.
-{unfinished}
+{unfinished_paragraph(summary)}
 {arms_table(summary)}
 *Accuracy, mean ± standard deviation over the seeds; {images["clean"]} clean cells, the same under the composite
 corruption, and 55 copies of {images["medmnist_c"]} under MedMNIST-C. BE: balanced error relative to AlexNet's, lower
@@ -142,12 +141,11 @@ is better. In parentheses: 95 % interval of the paired difference, over seeds an
 def _recipe(summary: AblationSummary, soup: Mapping[str, Any]) -> str:
     scores = [(words, *(f"{accuracy[name]:.3f}" for name in ("clean", "composite")))
               for words, accuracy in soup["accuracy"].items()]  # fmt: skip
-    unfinished = f"\n{unfinished_in_words(summary)}\n" if summary.unfinished else ""
     return f"""## Which changes to the recipe pay
 
 `{summary.baseline}` again, with one thing changed each time: {len(summary.arms) - 1} changes, with
 {seed_counts_in_words(summary)}, from the same start, on as many cells and steps.
-{unfinished}
+{unfinished_paragraph(summary)}
 {arms_table(summary)}
 *As above, against `{summary.baseline}` as it is; a difference without an interval is that of one seed.
 [What each arm changes]({RECIPES}/index.md).*
