@@ -44,6 +44,11 @@ def test_what_half_precision_costs_is_written_down(published):
     assert card["bytes"] == (published / WEIGHTS).stat().st_size
 
 
+def test_what_the_records_do_not_say_is_kept(run, tmp_path):
+    publish_weights(run, tmp_path, note="made by hand")
+    assert json.loads((tmp_path / "weights.json").read_text())["note"] == "made by hand"
+
+
 def test_weights_that_are_there_are_not_overwritten_unasked(run, published):
     with pytest.raises(KitError, match="exists already"):
         publish_weights(run, published)

@@ -14,7 +14,7 @@ from bloodcells import training
 from bloodcells.cells import CellSet
 from bloodcells.config import Phase, TrainingConfig
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, write_json
+from bloodcells.files import WEIGHTS, read_json, write_json
 from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
@@ -109,6 +109,16 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(complete, cells, tmp_
         training.load_network(complete).predict(cells.images.astype(np.float32), verbose=0),
         atol=0.02,
     )
+
+
+def test_a_run_that_goes_on_elsewhere_says_where(tmp_path, monkeypatch):
+    write_json(tmp_path / "environment.json", {"cores": 2, "accelerators": []})
+    for done, cores in ((1, 2), (2, 16), (3, 16), (4, 2)):
+        monkeypatch.setattr(training, "describe_environment", lambda c=cores: {"cores": c, "accelerators": []})
+        training._record_environment(tmp_path, done)
+    recorded = read_json(tmp_path / "environment.json")
+    assert recorded["cores"] == 2
+    assert [(one["after_epoch"], one["cores"]) for one in recorded["continued"]] == [(2, 16), (4, 2)]
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"phases": (WHOLE,)}])

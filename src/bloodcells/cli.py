@@ -154,7 +154,7 @@ def _gate_in_words(gate: float | None, run: Path | None, tta_level: int) -> str:
 def _publish(options: argparse.Namespace) -> None:
     from bloodcells.publishing import publish_weights
 
-    published = publish_weights(options.run, options.out, options.force)
+    published = publish_weights(options.run, options.out, options.force, options.note)
     print(f"{published.weights}: {published.bytes:,} bytes at half precision, which changes a probability by at most "
           f"{published.difference:.2g}")  # fmt: skip
     print(f"sha256 {published.sha256}")
@@ -322,6 +322,7 @@ def _parser() -> argparse.ArgumentParser:
     publish = add("publish", _publish, "copy a run's weights at half precision, with its records, to hand them on")
     _add_run(publish)
     publish.add_argument("--out", type=Path, required=True, help="folder for them; package reads it like a run")
+    publish.add_argument("--note", default="", help="what the records do not say of how the weights were made")
     _add_force(publish)
 
     score = add("score", _score, "score a submission zip as Codabench does")

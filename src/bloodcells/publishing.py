@@ -40,8 +40,10 @@ class Publication:
     difference: float
 
 
-def publish_weights(run: Path, out: Path, force: bool = False) -> Publication:
+def publish_weights(run: Path, out: Path, force: bool = False, note: str = "") -> Publication:
     """Write the weights of a complete, evaluated run at half precision into ``out``, with its records.
+
+    ``note`` is what the records do not say of how the weights were made; the model card does.
 
     Raises:
         KitError: ``out`` holds weights already, the run is not complete or not evaluated, or a weight is too large
@@ -70,6 +72,7 @@ def publish_weights(run: Path, out: Path, force: bool = False) -> Publication:
             "sha256": publication.sha256,
             "precision": "float16",
             "largest_change_of_a_probability": publication.difference,
+            "note": note,
         },
     )
     return publication

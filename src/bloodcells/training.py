@@ -3,7 +3,7 @@
 A run folder holds
 
     config.json          the config, and the SHA-256 of the data it was trained on
-    environment.json     versions and hardware
+    environment.json     versions and hardware; under ``continued`` those of later sittings, where they were others
     metrics.jsonl        one line an epoch
     checkpoints/         the last two epochs: weights, optimizer state
     soup/                weights before a phase that is a soup and after each of its trainings, by epoch
@@ -80,6 +80,7 @@ def train(
         network, done = _resumed(config, len(training), run)
     if done == 0:
         initialise(network, config.init)
+    _record_environment(run, done)
     for phase, start, first, last in _spans(config):
         if done > last:
             continue
@@ -154,6 +155,15 @@ def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
         return
     write_json(run / "config.json", wanted)
     write_json(run / "environment.json", describe_environment())
+
+
+def _record_environment(run: Path, done: int) -> None:
+    """Add what trains from here on to the run's record, where it differs from what trained before."""
+    recorded, here = read_json(run / "environment.json"), describe_environment()
+    before = [recorded, *recorded.get("continued", [])][-1]
+    if any(before.get(key) != value for key, value in here.items()):
+        continued = [*recorded.get("continued", []), {"after_epoch": done, **here}]
+        write_json(run / "environment.json", {**recorded, "continued": continued})
 
 
 def _plain(working_size: int, dropout: float) -> keras.Model:

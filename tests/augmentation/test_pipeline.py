@@ -49,6 +49,22 @@ def test_epochs_and_seeds_have_orders_of_their_own(cells):
     assert not np.array_equal(first, epochs(cells, seed=1)[0][0])
 
 
+def test_beside_an_accelerator_the_batches_are_augmented_at_once_and_stay_in_order(cells, monkeypatch):
+    serial = training_batches(cells, "none", 16, 0, 0, 1)
+    expected = epochs(cells)
+    monkeypatch.setattr(pipeline, "accelerators", lambda: ["gpu:0"])
+    parallel = training_batches(cells, "none", 16, 0, 0, 1)
+    assert (mapping(serial), mapping(parallel)) == ("MapDataset", "ParallelMapDataset")
+    for (pixels, _), (found, _) in zip(expected, parallel.as_numpy_iterator(), strict=True):
+        np.testing.assert_array_equal(found, pixels)
+
+
+def mapping(batches: tf.data.Dataset) -> str:
+    """How the batches are augmented, by the name of TensorFlow's class."""
+    (prefetched,) = batches._inputs()
+    return type(prefetched).__name__.strip("_")
+
+
 @pytest.fixture(scope="module")
 def two_pictures(cells) -> CellSet:
     """A cell and noise, 32 times each: whatever differs between two of a kind, a policy has made."""

@@ -10,6 +10,8 @@ import tensorflow as tf
 from bloodcells.augmentation.policies import Policy, policy
 from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
+from bloodcells.environment import accelerators
+from bloodcells.flatbuffer import usable_cores
 
 Batch = dict[str, tf.Tensor]
 
@@ -57,8 +59,9 @@ def training_batches(
         )
         return tf.clip_by_value(batch["images"], 0.0, 255.0), batch["labels"]
 
-    # Serial mapping: parallel mapping is not repeatable, and one thread already outpaces training on a CPU.
-    return tf.data.Dataset.range(first_epoch, last_epoch).flat_map(order).map(augment).prefetch(4)
+    # Parallel mapping is not repeatable, so it is left to accelerators: one thread already outpaces training on a CPU.
+    parallel = usable_cores() if accelerators() else None
+    return tf.data.Dataset.range(first_epoch, last_epoch).flat_map(order).map(augment, parallel).prefetch(4)
 
 
 def augmented_images(images: np.ndarray, policy_name: str, seed: int) -> np.ndarray:

@@ -4,6 +4,7 @@ The command: ``python -m bloodcells.reporting.model_card src/bloodcells/weights`
 """
 
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ and handed on under the same licence.
 {config["label_smoothing"]:g}, dropout {config["dropout"]:g}, seed {config["seed"]}. Clean, composite: validation
 accuracy on single views after the phase; – where it was not measured. {minutes:.0f} minutes of training in all on
 {hardware(records)}, with other work beside it.*
-
+{_note(records["weights"]["note"])}
 ```
 bloodcells run --data data/training_set.npz --profile full --init scratch
 bloodcells evaluate --run runs/training_set-full-0 --data data/training_set.npz --tta {gate_level} --medmnist-c {images}
@@ -121,6 +122,10 @@ _LIMITS = """## Limits
   too high.
 * The probabilities are those of a network trained with label smoothing, and lower than its accuracy on clean cells.
 """
+
+
+def _note(note: str) -> str:
+    return f"\n{textwrap.fill(note, 116)}\n" if note else ""
 
 
 def _start(init: str) -> str:

@@ -1,6 +1,7 @@
 """What tables and figures have in common to say: sets, views, starts, hardware."""
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 SETS = ("clean", "composite")
@@ -14,8 +15,13 @@ _STAND_IN_FILE = "efficientnetb3_imagenet_like_notop.h5"
 
 
 def hardware(record: Mapping[str, Any]) -> str:
-    """The cores, processor and GPUs under ``environment`` in a record."""
+    """The cores, processor and GPUs under ``environment`` in a record, and those that it was continued on."""
     environment = record["environment"]
+    machines = [_machine(one) for one in (environment, *environment.get("continued", []))]
+    return ", then on ".join(machine for machine, _ in groupby(machines))
+
+
+def _machine(environment: Mapping[str, Any]) -> str:
     cores, gpus = environment["cores"], environment["accelerators"]
     counted = f"{cores} core{'' if cores == 1 else 's'}"
     return f"{counted} ({environment['cpu']}), " + (f"{len(gpus)} GPU" if gpus else "no GPU")
