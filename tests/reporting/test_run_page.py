@@ -1,5 +1,6 @@
 import inspect
 import re
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,17 @@ def test_set_that_was_not_measured_after_an_epoch_is_a_dash_and_a_gap(run_folder
     assert "| head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | – |" in run_page(record)
     composite = learning_curves(record["epochs"]).axes[0].lines[1].get_ydata()
     assert np.isnan(composite[:2]).all() and np.isfinite(composite[2:]).all()
+
+
+def test_names_of_phases_do_not_touch_each_other() -> None:
+    lengths = {"flips": 3, "chain, 64 px": 4, "warm restart": 4, "whole depth": 90, "a late one": 2, "end": 5}
+    phases = [name for name, length in lengths.items() for _ in range(length)]
+    epochs = [{"epoch": number, "phase": phase, "accuracy": 0.5} for number, phase in enumerate(phases, 1)]
+    figure = learning_curves(epochs)
+    figure.draw_without_rendering()
+    names = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(names) == len(lengths) - 1
+    assert not any(one.overlaps(other) for one, other in combinations(names, 2))
 
 
 def test_every_picture_is_written_and_shown(page: Path) -> None:

@@ -18,6 +18,9 @@ from bloodcells.files import replacing
 from bloodcells.reporting.palette import CLASS_COLOURS, SET_COLOURS
 from bloodcells.reporting.words import SETS, VIEWS
 
+_CHARACTER = 0.009
+"""Width of a letter of a phase's name, as a share of the axis."""
+
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write ``figure`` as PNG; equal figures give equal bytes."""
@@ -45,26 +48,39 @@ def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     """
     figure, axes = _figure(7, 4, "Accuracy after each epoch")
     number = [epoch["epoch"] for epoch in epochs]
+    size = 6 if len(number) <= 40 else 3
     lines = {
         "validation, clean": ("clean_accuracy", "clean", "o-"),
         "validation, composite": ("composite_accuracy", "composite", "s-"),
         "training, augmented": ("accuracy", "training", "^--"),
     }
     for label, (key, colour, style) in lines.items():
-        axes.plot(number, [epoch.get(key, np.nan) for epoch in epochs], style, color=SET_COLOURS[colour], label=label)
-    changes = [(before, after) for before, after in pairwise(epochs) if before["phase"] != after["phase"]]
-    for place, (before, after) in enumerate(changes):
-        axes.axvline(before["epoch"] + 0.5, color="0.6", linewidth=1, linestyle=":")
-        height = (0.02, 0.07)[place % 2]  # a name may be longer than its phase
-        near_end = before["epoch"] > 0.8 * max(number)
-        axes.annotate(
-            after["phase"], (before["epoch"] + 0.5, height), (-3 if near_end else 3, 0),
-            textcoords="offset points", ha="right" if near_end else "left", color="0.4", fontsize=8,
-        )  # fmt: skip
+        values = [epoch.get(key, np.nan) for epoch in epochs]
+        axes.plot(number, values, style, color=SET_COLOURS[colour], label=label, clip_on=False, markersize=size)
+    _name_phases(axes, epochs)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02), xlim=(0.7, max(number) + 0.3))
     _legend(figure, axes)
     return figure
+
+
+def _name_phases(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """A line where a phase begins, and its name beside it, above the names that would touch it."""
+    last = max(epoch["epoch"] for epoch in epochs)
+    ends: list[float] = []  # of the names at each height, in epochs
+    for before, after in pairwise(epochs):
+        if before["phase"] == after["phase"]:
+            continue
+        place, width = before["epoch"] + 0.5, _CHARACTER * len(after["phase"]) * last
+        near_end = place > 0.8 * last
+        begin = place - width if near_end else place
+        height = next((height for height, end in enumerate(ends) if end <= begin), len(ends))
+        ends[height:height + 1] = [begin + width]
+        axes.axvline(place, color="0.6", linewidth=1, linestyle=":")
+        axes.annotate(
+            after["phase"], (place, 0.02 + 0.05 * height), (-3 if near_end else 3, 0),
+            textcoords="offset points", ha="right" if near_end else "left", color="0.4", fontsize=8,
+        )  # fmt: skip
 
 
 def accuracy_by_views(metrics: Mapping[str, Any]) -> Figure:
