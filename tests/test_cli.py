@@ -187,11 +187,16 @@ def test_the_weights_that_come_with_the_kit_are_packed_without_a_run(tmp_path, m
 def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):
     from bloodcells import publishing
 
-    monkeypatch.setattr(
-        publishing, "publish_weights", lambda run, out, force: publishing.Publication(out / "w.h5", 21, "cd" * 32, 1e-4)
-    )
-    assert cli.main(["publish", "--run", "runs/a", "--out", str(tmp_path)]) == 0
+    notes = []
+
+    def publish(run, out, force, note):
+        notes.append(note)
+        return publishing.Publication(out / "w.h5", 21, "cd" * 32, 1e-4)
+
+    monkeypatch.setattr(publishing, "publish_weights", publish)
+    assert cli.main(["publish", "--run", "runs/a", "--out", str(tmp_path), "--note", "made by hand"]) == 0
     assert "sha256 cdcd" in capsys.readouterr().out
+    assert notes == ["made by hand"]
 
 
 def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
