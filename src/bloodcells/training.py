@@ -160,9 +160,10 @@ def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
 def _record_environment(run: Path, done: int) -> None:
     """Add what trains from here on to the run's record, where it differs from what trained before."""
     recorded, here = read_json(run / "environment.json"), describe_environment()
-    before = [recorded, *recorded.get("continued", [])][-1]
+    continued = recorded.get("continued", [])
+    before = continued[-1] if continued else recorded
     if any(before.get(key) != value for key, value in here.items()):
-        continued = [*recorded.get("continued", []), {"after_epoch": done, **here}]
+        continued = [*continued, {"after_epoch": done, **here}]
         write_json(run / "environment.json", {**recorded, "continued": continued})
 
 

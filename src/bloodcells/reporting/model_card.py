@@ -88,6 +88,7 @@ def _recipe(records: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> 
     config = records["config"]
     gate_level, images = records["gate"]["tta_level"], records["medmnist_c"]["images"]
     minutes = sum(epoch["seconds"] for epoch in epochs) / 60
+    note = records["weights"]["note"]
     return f"""## Data and recipe
 
 Cells: the training part of the competition-shaped file of the PBC data set, after cleaning (1,800 junk images and all
@@ -101,11 +102,11 @@ and handed on under the same licence.
 {config["label_smoothing"]:g}, dropout {config["dropout"]:g}, seed {config["seed"]}. Clean, composite: validation
 accuracy on single views after the phase; – where it was not measured. {minutes:.0f} minutes of training in all on
 {hardware(records)}, with other work beside it.*
-{_note(records["weights"]["note"])}
+{_note(note)}
 ```
 bloodcells run --data data/training_set.npz --profile full --init scratch
 bloodcells evaluate --run runs/training_set-full-0 --data data/training_set.npz --tta {gate_level} --medmnist-c {images}
-bloodcells publish --run runs/training_set-full-0 --out src/bloodcells/weights --force
+bloodcells publish --run runs/training_set-full-0 --out src/bloodcells/weights --force{' --note "..."' if note else ""}
 python -m bloodcells.reporting.model_card src/bloodcells/weights
 ```
 """
