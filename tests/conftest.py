@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from bloodcells.ablation.records import ArmRecord, BalancedErrors
-from bloodcells.cells import CellSet, load_cells
 from bloodcells.corruption import composite, medmnist_c
+from bloodcells.data.cells import CellSet, load_cells
 
+pytest_plugins = ["invented_runs"]
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_CELLS = REPOSITORY / "data" / "training_set.npz"
 

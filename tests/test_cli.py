@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bloodcells import cli, walk
-from bloodcells.cells import save_cells
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.data.cells import save_cells
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 
 VERBS = (
     "run", "clean", "train", "evaluate", "predict", "package", "publish", "score", "bundle", "fetch", "corrupt",
@@ -170,7 +170,7 @@ def test_init_is_taken_from_the_data_unless_it_is_said(capsys):
 
 def test_the_weights_that_come_with_the_kit_are_packed_without_a_run(tmp_path, monkeypatch, capsys):
     from bloodcells.codabench import packager
-    from bloodcells.pretrained import KIT
+    from bloodcells.training.start import KIT
 
     def package(run, out, *_):
         assert run == KIT
@@ -185,7 +185,7 @@ def test_the_weights_that_come_with_the_kit_are_packed_without_a_run(tmp_path, m
 
 
 def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):
-    from bloodcells import publishing
+    from bloodcells.weights import publishing
 
     notes = []
 
@@ -200,11 +200,12 @@ def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):
 
 
 def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
-    from bloodcells import inference, training
+    from bloodcells.network import inference
+    from bloodcells.training import loop
 
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3)).astype(np.uint8)
     np.savez(tmp_path / "hidden.npz", images=images)
-    monkeypatch.setattr(training, "load_network", lambda run: run)
+    monkeypatch.setattr(loop, "load_network", lambda run: run)
     monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[: len(images)])
     out = tmp_path / "labels.csv"
     data = str(tmp_path / "hidden.npz")

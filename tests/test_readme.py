@@ -10,8 +10,8 @@ import pytest
 from bloodcells.cli import _parser
 from bloodcells.competition import VARIABLE
 from bloodcells.files import read_json
-from bloodcells.reporting.readme import TIMING, filled
-from bloodcells.reporting.record import read_records
+from bloodcells.pages.record import read_records
+from reports.make.readme import TIMING, filled
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -77,5 +77,5 @@ def test_variables_are_read() -> None:
 def test_tables_are_those_of_the_records() -> None:
     reports = REPOSITORY / "reports"
     assert filled(README, read_records(reports), read_json(reports / TIMING), "reports") == README, (
-        "run: python -m bloodcells.reporting.readme README.md reports"
+        "run: python -m reports.make.readme README.md reports"
     )

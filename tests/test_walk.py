@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from bloodcells import walk
-from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningSettings
-from bloodcells.config import Phase, TrainingConfig
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.recipe import Phase, TrainingConfig
 
 SUBMISSION = Path(__file__).parents[1] / "submission"
 CONFIG = TrainingConfig(

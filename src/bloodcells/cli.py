@@ -20,9 +20,9 @@ from bloodcells.errors import KitError
 from bloodcells.pins import differing_pins
 
 if TYPE_CHECKING:
-    from bloodcells.cells import CellSet
     from bloodcells.cleaning import CleaningSettings
-    from bloodcells.config import TrainingConfig
+    from bloodcells.data.cells import CellSet
+    from bloodcells.recipe import TrainingConfig
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATA, RUNS = Path("data"), Path("runs")
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     from bloodcells import walk
-    from bloodcells.reporting.run_page import draw_run
+    from bloodcells.pages.run_page import draw_run
 
     run = _run_folder(options)
     summary = walk.walk(
@@ -75,9 +75,9 @@ def _run(options: argparse.Namespace) -> None:
 def _clean(options: argparse.Namespace) -> None:
     from bloodcells import walk
     from bloodcells.cleaning.calibration import calibrate
+    from bloodcells.pages.cleaning_page import write_cleaning_page
+    from bloodcells.pages.cleaning_pictures import write_cleaning_pictures
     from bloodcells.progress import progress_bars
-    from bloodcells.reporting.cleaning_page import write_cleaning_page
-    from bloodcells.reporting.cleaning_pictures import write_cleaning_pictures
 
     cells, settings = _cells(options), _cleaning(options)
     with progress_bars() as progress:
@@ -115,11 +115,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from bloodcells.cells import load_images
-    from bloodcells.gating import read_gate
-    from bloodcells.inference import predict_probabilities
-    from bloodcells.predictions import write_predictions
-    from bloodcells.training import load_network
+    from bloodcells.data.cells import load_images
+    from bloodcells.data.predictions import write_predictions
+    from bloodcells.measuring.gate import read_gate
+    from bloodcells.network.inference import predict_probabilities
+    from bloodcells.training.loop import load_network
 
     images = load_images(options.data)
     gate = read_gate(options.run, options.tta)
@@ -131,7 +131,7 @@ def _predict(options: argparse.Namespace) -> None:
 def _package(options: argparse.Namespace) -> None:
     from bloodcells.codabench.packager import package
     from bloodcells.competition import COMPETITION
-    from bloodcells.pretrained import KIT
+    from bloodcells.training.start import KIT
 
     run = options.run or KIT
     summary = package(run, options.out, CHECKOUT / "submission", options.tta, options.force, options.backend)
@@ -152,7 +152,7 @@ def _gate_in_words(gate: float | None, run: Path | None, tta_level: int) -> str:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from bloodcells.publishing import publish_weights
+    from bloodcells.weights.publishing import publish_weights
 
     published = publish_weights(options.run, options.out, options.force, options.note)
     print(f"{published.weights}: {published.bytes:,} bytes at half precision, which changes a probability by at most "
@@ -203,8 +203,8 @@ def _ablate(options: argparse.Namespace) -> None:
     from bloodcells.ablation.experiment import nearness, pending, prepare_experiment, run_arm
     from bloodcells.ablation.tasks import run_arms_on_ray
     from bloodcells.augmentation.policies import POLICIES
-    from bloodcells.pretrained import starting_point
-    from bloodcells.reporting.ablation_page import draw_ablation
+    from bloodcells.pages.ablation_page import draw_ablation
+    from bloodcells.training.start import starting_point
 
     groups = {"all": POLICIES, "recipes": (RECIPE_BASELINE, *RECIPES)}
     arms = groups.get(options.arms[0], options.arms) if len(options.arms) == 1 else options.arms
@@ -224,26 +224,26 @@ def _ablate(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from bloodcells.sources.bloodmnist import fetch_bloodmnist
+    from bloodcells.data.sources.bloodmnist import fetch_bloodmnist
 
     print(fetch_bloodmnist(DATA))
 
 
 def _report(options: argparse.Namespace) -> None:
-    from bloodcells.reporting.run_page import draw_run
+    from bloodcells.pages.run_page import draw_run
 
     print(draw_run(options.run, options.out))
 
 
 def _cells(options: argparse.Namespace) -> "CellSet":
-    from bloodcells.sources import open_source
+    from bloodcells.data.sources import open_source
 
     return open_source(options.data, DATA)
 
 
 def _training_config(options: argparse.Namespace) -> "TrainingConfig":
-    from bloodcells.config import training_config
-    from bloodcells.pretrained import starting_point
+    from bloodcells.recipe import training_config
+    from bloodcells.training.start import starting_point
 
     init = starting_point(options.init, options.data, _run_folder(options))
     print(f"init: {init}")
@@ -257,7 +257,7 @@ def _cleaning(options: argparse.Namespace) -> "CleaningSettings":
 
 
 def _run_folder(options: argparse.Namespace) -> Path:
-    from bloodcells.config import run_name
+    from bloodcells.recipe import run_name
 
     return options.out or RUNS / run_name(options.data, options.profile, options.seed)
 

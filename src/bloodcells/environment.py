@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from bloodcells.flatbuffer import usable_cores
+from bloodcells.network.flatbuffer import usable_cores
 
 _PACKAGES = ("tensorflow", "keras", "keras-cv", "numpy", "scikit-learn", "imagehash", "pillow")
 

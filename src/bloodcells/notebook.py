@@ -4,11 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bloodcells.cells import CellSet
-from bloodcells.config import TrainingConfig, run_name, training_config
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources import KNOWN, open_source
 from bloodcells.errors import KitError
-from bloodcells.pretrained import STARTS, starting_point
-from bloodcells.sources import KNOWN, open_source
+from bloodcells.recipe import TrainingConfig, run_name, training_config
+from bloodcells.training.start import STARTS, starting_point
 
 
 @dataclass(frozen=True)

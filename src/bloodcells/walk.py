@@ -22,22 +22,22 @@ from typing import Any
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
+from bloodcells.cleaning.suspicion import examine_labels
 from bloodcells.codabench.packager import package
 from bloodcells.codabench.worker import score
-from bloodcells.config import TrainingConfig
 from bloodcells.corruption.composite import corrupt
 from bloodcells.corruption.corruption_error import ErrorRow, balanced_error, error_row, errors_by_severity
+from bloodcells.data.cells import CellSet
+from bloodcells.data.splitting import PARTS, Split, read_split, split_cells
 from bloodcells.errors import KitError
-from bloodcells.evaluation import accuracy_by_corruption, evaluate
-from bloodcells.explanation import confident_errors, write_errors
 from bloodcells.files import read_json, write_json
-from bloodcells.gating import choose_gate, gate_effect, gated, write_gate
-from bloodcells.inference import predict_probabilities
-from bloodcells.splitting import PARTS, Split, read_split, split_cells
-from bloodcells.suspicion import examine_labels
-from bloodcells.training import load_network, train
+from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
+from bloodcells.measuring.explanation import confident_errors, write_errors
+from bloodcells.measuring.gate import choose_gate, gate_effect, gated, write_gate
+from bloodcells.network.inference import predict_probabilities
+from bloodcells.recipe import TrainingConfig
+from bloodcells.training.loop import load_network, train
 
 SPLIT_SEED = 0
 """One split for all runs: a hold-out that moved with a run's seed would end up in another run's training."""

@@ -11,10 +11,10 @@ from bloodcells.ablation.budget import budget
 from bloodcells.ablation.experiment import pending, prepare_experiment, run_arm
 from bloodcells.ablation.records import read_record, read_records
 from bloodcells.ablation.tasks import run_arms_on_ray
-from bloodcells.cells import CellSet
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
 BUDGET = replace(budget("trial"), start_cells=80, medmnist_cells=4)
 

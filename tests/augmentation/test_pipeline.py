@@ -9,9 +9,9 @@ import tensorflow as tf
 from bloodcells.augmentation import pipeline
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.augmentation.policies import POLICIES, Policy
-from bloodcells.cells import CellSet
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,13 @@ import numpy as np
 
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.augmentation.policies import POLICIES
-from bloodcells.cells import CellSet, load_cells
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet, load_cells
+from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.files import write_json
-from bloodcells.network import build_network
-from bloodcells.reporting.tables import markdown_table
-from bloodcells.sources.synthetic import draw_smear
+from bloodcells.network.network import build_network
+from bloodcells.pages.tables import markdown_table
 
 BUFFERED = 6
 """Batches that may lie ready when a turn begins; they are taken before the clock starts."""

@@ -20,11 +20,11 @@ import numpy as np
 from PIL import Image
 from planted import CHANGES, PICTURES, Planted, plant
 
-from bloodcells.cells import CellSet, load_cells
 from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.cleaning.clusters import cluster_ids
+from bloodcells.data.cells import CellSet, load_cells
+from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.files import write_json
-from bloodcells.sources.synthetic import draw_smear
 
 Clusters = Callable[[np.ndarray], np.ndarray]
 

@@ -17,11 +17,11 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from bloodcells.cells import load_cells
 from bloodcells.cleaning.hashing import VIEWS, dihedral, low_cosines, phash, shrunk_grey, view_hashes
 from bloodcells.cleaning.neighbours import near_pairs
+from bloodcells.data.cells import load_cells
+from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.files import write_json
-from bloodcells.sources.synthetic import draw_smear
 
 Result = TypeVar("Result")
 

@@ -16,12 +16,12 @@ from accuracies import print_accuracies
 from bloodcells import walk
 from bloodcells.ablation.budget import budget
 from bloodcells.cleaning import CleaningSettings
-from bloodcells.config import Phase, TrainingConfig
+from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import WEIGHTS, write_json
-from bloodcells.inference import predict_probabilities
-from bloodcells.sources import open_source
-from bloodcells.training import train
+from bloodcells.network.inference import predict_probabilities
+from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.training.loop import train
 
 
 def main() -> None:

@@ -20,15 +20,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from bloodcells.cells import CellSet, load_cells
 from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.cleaning.labels import NOT_SUSPECTED, ODDS, suspected_labels
+from bloodcells.cleaning.suspicion import FOLDS, TAPS, WORKING_SIZE, out_of_fold_probabilities, pooled_features
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet, load_cells
+from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.environment import describe_environment
 from bloodcells.files import write_json
 from bloodcells.progress import progress_bars
-from bloodcells.sources.synthetic import draw_smear
-from bloodcells.suspicion import FOLDS, TAPS, WORKING_SIZE, out_of_fold_probabilities, pooled_features
 
 OWN = f"bloodcells, odds of {ODDS:g}"
 LAST_LAYER = ("top_activation",)

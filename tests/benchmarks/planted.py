@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from bloodcells.cells import CellSet
 from bloodcells.cleaning.clusters import first_occurrence
 from bloodcells.cleaning.copies import CHANGES
 from bloodcells.cleaning.hashing import VIEWS, dihedral, exact_keys
+from bloodcells.data.cells import CellSet
 
 Rng = np.random.Generator
 SIZE = 96

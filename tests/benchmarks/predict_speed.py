@@ -26,15 +26,15 @@ from typing import Any
 import numpy as np
 
 from bloodcells import walk
-from bloodcells.cells import CellSet
 from bloodcells.codabench.archive import extract
 from bloodcells.codabench.packager import FLATBUFFER
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import sha256_of, write_json
-from bloodcells.flatbuffer import usable_cores
-from bloodcells.inference import TTA_VIEWS, dihedral_views
-from bloodcells.sources import open_source
-from bloodcells.training import load_network
+from bloodcells.network.flatbuffer import usable_cores
+from bloodcells.network.inference import TTA_VIEWS, dihedral_views
+from bloodcells.training.loop import load_network
 
 TURN = 256
 PLAIN_BATCH = 64

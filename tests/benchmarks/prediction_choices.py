@@ -22,15 +22,15 @@ from PIL import Image, ImageFilter, ImageOps
 from scipy.optimize import minimize_scalar
 
 from bloodcells import walk
-from bloodcells.batchnorm import BATCH_SIZE, re_estimate
 from bloodcells.competition import COMPETITION
+from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
-from bloodcells.evaluation import evaluate
 from bloodcells.files import read_json, write_json
-from bloodcells.inference import TTA_VIEWS, predict_probabilities
-from bloodcells.network import build_network
-from bloodcells.sources import open_source
-from bloodcells.training import load_network
+from bloodcells.measuring.evaluation import evaluate
+from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
+from bloodcells.network.network import build_network
+from bloodcells.training.batchnorm import BATCH_SIZE, re_estimate
+from bloodcells.training.loop import load_network
 
 LARGER = (1.25, 1.5)
 SHARES = (0.5, 1.0)

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.worker import score
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources import open_source
 from bloodcells.files import read_json, sha256_of, write_json
-from bloodcells.sources import open_source
 
 COLUMNS = ("zip", "tta", "images", "zip to score, s", "prediction run, s", "load, s", "predict, s", "images/s", "GB")
 

@@ -5,7 +5,7 @@ import time
 import pytest
 from augmentation_throughput import measure, table
 
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from cleaning_benchmark import clean_cells, measure, pair_precision, table
 from planted import PICTURES, plant
 
 from bloodcells.cleaning.copies import CHANGES
-from bloodcells.sources.synthetic import draw_smear
+from bloodcells.data.sources.synthetic import draw_smear
 
 
 @pytest.fixture(scope="module")

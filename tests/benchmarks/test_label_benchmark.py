@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from label_benchmark import OWN, confident_learning, measure, planted_figures, readings, summary, with_wrong_labels
 
-from bloodcells.cells import CellSet
+from bloodcells.data.cells import CellSet
 
 
 @pytest.fixture

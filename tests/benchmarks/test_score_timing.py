@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import score_timing
 
-from bloodcells.cells import save_cells
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.data.cells import save_cells
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 
 MODEL = """
 import time

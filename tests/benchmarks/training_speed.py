@@ -56,9 +56,9 @@ def measure(size: int, batch: int) -> dict[str, list[float]]:
     import keras
     import numpy as np
 
-    from bloodcells.cpu_layers import faster_on_cpu
-    from bloodcells.memory import keep_freed_memory
-    from bloodcells.network import build_network
+    from bloodcells.network.network import build_network
+    from bloodcells.training.cpu_layers import faster_on_cpu
+    from bloodcells.training.memory import keep_freed_memory
 
     plain = build_network(size, size, 8)
     networks = {"keras": plain, "memory": plain, "kit": faster_on_cpu(build_network(size, size, 8))}

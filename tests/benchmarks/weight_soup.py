@@ -20,11 +20,11 @@ from bloodcells.ablation.arms import RECIPE_BASELINE, arm_named
 from bloodcells.ablation.budget import budget
 from bloodcells.ablation.experiment import prepare_experiment
 from bloodcells.cleaning import CleaningSettings
+from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import write_json
-from bloodcells.inference import predict_probabilities
-from bloodcells.sources import open_source
-from bloodcells.training import average_weights, train
+from bloodcells.network.inference import predict_probabilities
+from bloodcells.training.loop import average_weights, train
 
 
 def main() -> None:

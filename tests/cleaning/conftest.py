@@ -2,9 +2,9 @@
 
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningTable, examine
-from bloodcells.sources.synthetic import Smear, draw_smear
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import Smear, draw_smear
 
 
 @pytest.fixture(scope="session")

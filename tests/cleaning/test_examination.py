@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.cleaning import CleaningSettings, examine
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
 ANYTHING = CleaningSettings(allow_any_removal=True)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.cleaning import examine
 from bloodcells.cleaning.junk import Appearance, appearance, junk_scores
-from bloodcells.sources.synthetic import cartoon_face, landscape
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import cartoon_face, landscape
 
 
 def scored(images, threshold=1.0):

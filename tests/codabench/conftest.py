@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
+from bloodcells.data.cells import CellSet
 
 BY_BRIGHTNESS = """
 import numpy as np

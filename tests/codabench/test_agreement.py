@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench import agreement
 from bloodcells.codabench.agreement import agree
 from bloodcells.codabench.worker import score
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
 PackZip = Callable[..., Path]

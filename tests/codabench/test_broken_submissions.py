@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.worker import SubmissionFailed, score
+from bloodcells.data.cells import CellSet
 
 PackZip = Callable[..., Path]
 

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.bundle import BundleSummary, write_bundle
 from bloodcells.codabench.schema import check_definition
 from bloodcells.codabench.worker import score
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
 LICENCE = Path(__file__).parents[2] / "LICENSE"

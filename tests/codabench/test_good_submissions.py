@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.worker import score
+from bloodcells.data.cells import CellSet
 
 PackZip = Callable[..., Path]
 CENTRES = np.arange(8) * 32 + 16.0

@@ -10,17 +10,17 @@ import keras
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench import conversion, packager
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
 from bloodcells.codabench.packager import FLATBUFFER, PackageSummary, package
 from bloodcells.codabench.worker import score
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
-from bloodcells.evaluation import label_metrics
 from bloodcells.files import WEIGHTS, write_json
-from bloodcells.gating import write_gate
-from bloodcells.inference import predict_probabilities
-from bloodcells.network import build_network
+from bloodcells.measuring.evaluation import label_metrics
+from bloodcells.measuring.gate import write_gate
+from bloodcells.network.inference import predict_probabilities
+from bloodcells.network.network import build_network
 
 SUBMISSION = Path(__file__).parents[2] / "submission"
 MEMBERS = ("model.py", "network.py", "inference.py", WEIGHTS, "flatbuffer.py", FLATBUFFER, "submission.json")

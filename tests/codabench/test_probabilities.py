@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.worker import score
+from bloodcells.data.cells import CellSet
 
 PackZip = Callable[..., Path]
 

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.archive import extract
 from bloodcells.codabench.golden import golden_images
 from bloodcells.codabench.isolation import Machine
 from bloodcells.codabench.rehearsal import Rehearsal, rehearse
 from bloodcells.codabench.stages import SubmissionFailed
+from bloodcells.data.cells import CellSet
 
 GOOD = """
 import numpy as np

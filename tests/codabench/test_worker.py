@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench import stages, worker
 from bloodcells.codabench.worker import SubmissionFailed, score
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
-from bloodcells.evaluation import label_metrics
+from bloodcells.measuring.evaluation import label_metrics
 
 PackZip = Callable[..., Path]
 

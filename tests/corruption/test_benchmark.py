@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from bloodcells.cells import load_cells
 from bloodcells.corruption import composite, medmnist_c, write_benchmark
+from bloodcells.data.cells import load_cells
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import sha256_of
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bloodcells.corruption import composite
-from bloodcells.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 
 
 @pytest.fixture(scope="module")

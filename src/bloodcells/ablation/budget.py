@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bloodcells.ablation.arms import Arm
-from bloodcells.config import Phase, TrainingConfig
 from bloodcells.errors import KitError
+from bloodcells.recipe import Phase, TrainingConfig
 
 
 @dataclass(frozen=True)

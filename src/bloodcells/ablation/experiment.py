@@ -24,15 +24,15 @@ from bloodcells.ablation.budget import Budget
 from bloodcells.ablation.records import ArmRecord, BalancedErrors, record_path, write_record
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.augmentation.policies import policy
-from bloodcells.callbacks import METRICS
-from bloodcells.cells import CellSet
 from bloodcells.corruption import composite
 from bloodcells.corruption.corruption_error import balanced_error, errors_by_severity
+from bloodcells.data.cells import CellSet
 from bloodcells.environment import describe_environment
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS, read_json_lines, sha256_of
-from bloodcells.inference import predict_probabilities
-from bloodcells.training import train
+from bloodcells.network.inference import predict_probabilities
+from bloodcells.training.callbacks import METRICS
+from bloodcells.training.loop import train
 
 _SUBSET_SEED = 0
 _CORRUPTION_SEED = 1

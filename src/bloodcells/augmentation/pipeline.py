@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from bloodcells.augmentation.policies import Policy, policy
-from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.environment import accelerators
-from bloodcells.flatbuffer import usable_cores
+from bloodcells.network.flatbuffer import usable_cores
 
 Batch = dict[str, tf.Tensor]
 

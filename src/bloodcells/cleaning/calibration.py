@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.copies import CHANGES
 from bloodcells.cleaning.hashing import HASH_BITS
 from bloodcells.cleaning.registration import patch_hashes, registered
 from bloodcells.cleaning.settings import CleaningSettings
+from bloodcells.data.cells import CellSet
 
 _BLOCK = 64
 

@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.cleaning.clusters import ALONE, cluster_ids, first_occurrence, groups_of
 from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.hashing import VIEWS, exact_keys, phash
@@ -15,6 +14,7 @@ from bloodcells.cleaning.neighbours import near_pairs
 from bloodcells.cleaning.registration import patch_hashes, registered
 from bloodcells.cleaning.settings import CleaningSettings
 from bloodcells.cleaning.table import CleaningTable, hex_column
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.progress import Progress
 

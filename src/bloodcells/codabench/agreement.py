@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE
 from bloodcells.codabench.worker import score
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json
 

@@ -13,12 +13,12 @@ import yaml
 from PIL import Image
 from repro_zipfile import ReproducibleZipFile
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.archive import check_archive
 from bloodcells.codabench.golden import golden_images
 from bloodcells.codabench.task import PARTS, write_task
 from bloodcells.codabench.worker import score
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import replacing, sha256_of
 

@@ -18,13 +18,13 @@ from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS, read_json, replacing, sha256_of, write_json
-from bloodcells.gating import read_gate
-from bloodcells.inference import predict_probabilities
+from bloodcells.measuring.gate import read_gate
+from bloodcells.network.inference import predict_probabilities
 
 FLATBUFFER = "network.tflite"
 BACKENDS = {"tflite": 8, "keras": 64}
 """What can predict in a submission, and the images that each takes at once. TFLite gains nothing from more than 8."""
-_PACKAGE = Path(__file__).parents[1]
+_NETWORK = Path(__file__).parents[1] / "network"
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,12 @@ def package(
         raise KitError(f"unknown backend: expected {' or '.join(BACKENDS)}, got {backend!r}. Choose with --backend.")
     files = {
         "model.py": submission / "model.py",
-        "network.py": _PACKAGE / "network.py",
-        "inference.py": _PACKAGE / "inference.py",
+        "network.py": _NETWORK / "network.py",
+        "inference.py": _NETWORK / "inference.py",
         WEIGHTS: run / WEIGHTS,
     }
     if backend == "tflite":
-        files["flatbuffer.py"] = _PACKAGE / "flatbuffer.py"
+        files["flatbuffer.py"] = _NETWORK / "flatbuffer.py"
     _refuse_missing(files, run)
     _check_run_weights(files[WEIGHTS])
     settings = _settings(run, tta_level, backend)
@@ -138,7 +138,7 @@ def _settings(run: Path, tta_level: int, backend: str) -> dict[str, Any]:
 
 def _trained_network(run: Path, settings: dict[str, Any]) -> Any:
     """The network of the run, a ``keras.Model``."""
-    from bloodcells.network import build_network  # imports Keras, which takes seconds
+    from bloodcells.network.network import build_network  # imports Keras, which takes seconds
 
     classes = len(settings["classes"])
     network = build_network(settings["image_size"], settings["working_size"], classes, settings["dropout"])

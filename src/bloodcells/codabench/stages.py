@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 PROGRAMS = _HERE / "programs"
 _BESIDE: dict[str, tuple[Path, ...]] = {
     "ingestion": (),
-    "scoring": (_HERE.parent / "evaluation.py", _HERE / "page.py", _HERE / "diagram.py"),
+    "scoring": (_HERE.parent / "measuring" / "evaluation.py", _HERE / "page.py", _HERE / "diagram.py"),
     "check": (PROGRAMS / "ingestion" / "ingestion.py",),
 }
 """Files that travel with each program."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench.schema import check_definition
 from bloodcells.codabench.stages import write_program
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
 PARTS = ("ingestion_program", "scoring_program", "input_data", "reference_data")

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.codabench import page
 from bloodcells.codabench.archive import check_archive, extract
 from bloodcells.codabench.isolation import Finished, Machine
@@ -25,6 +24,7 @@ from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.codabench.stages import Stage, SubmissionFailed, failure, lay_out, run_program
 from bloodcells.codabench.task import Task, unpack_task, write_task
 from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json, write_text
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bloodcells.cells import CellSet, save_cells
 from bloodcells.corruption import composite, medmnist_c
+from bloodcells.data.cells import CellSet, save_cells
 from bloodcells.errors import KitError
 from bloodcells.files import sha256_of, write_json
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.corruption import colours, degradations, obstructions, warps
+from bloodcells.data.cells import CellSet
 
 LENGTHS = {1: 0.50, 2: 0.35, 3: 0.15}
 """How many corruptions an image gets: probability of each count."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.competition import COMPETITION
 from bloodcells.corruption.medmnist_c import CORRUPTIONS, SEVERITIES, corrupt
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
-from bloodcells.evaluation import per_class_recall
+from bloodcells.measuring.evaluation import per_class_recall
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bloodcells.cells import CellSet
 from bloodcells.corruption import colours, degradations, obstructions
+from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -1,0 +1,111 @@
+"""The parts of the README that are made: its picture, and its tables of published results.
+
+The command: ``python -m reports.make.readme README.md reports``.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bloodcells.competition import COMPETITION
+from bloodcells.data.sources.synthetic import draw_smear
+from bloodcells.errors import KitError
+from bloodcells.files import read_json, write_text
+from bloodcells.pages.galleries import clean_beside_composite
+from bloodcells.pages.plots import save_figure
+from bloodcells.pages.record import read_records
+from bloodcells.pages.tables import markdown_table
+from bloodcells.pages.words import VIEWS, hardware, start_in_words
+from reports.make.speed_page import score_table
+
+PICTURE = "smear.png"
+TIMING = Path("speed") / "score.json"
+
+_BASELINES = (
+    ("the system this kit re-implements: EfficientNetB3", "the competition's", "0.99 (own validation)",
+     "0.81 (hidden set)", "not published", "not published"),
+    ("[best of 192 teams](https://github.com/Luca-Olivieri/blood_cells_classifier): ConvNeXtXLarge, 350 M parameters",
+     "the competition's", "not published", "0.9687 (hidden set)", "not published", "not published"),
+)  # fmt: skip
+_COLUMNS = ("system", "cells", "accuracy, clean", "accuracy, corrupted", "n", "run")
+_NONE_YET = "no run is published yet"
+
+
+def results_table(records: Sequence[Mapping[str, Any]], reports: str) -> str:
+    """The baselines and a row for each record; links lead into the folder ``reports``."""
+    rows = [_result_row(record, reports) for record in records] or [("this kit", _NONE_YET, "", "", "", "")]
+    return markdown_table(_COLUMNS, [*_BASELINES, *rows])
+
+
+def cost_table(records: Sequence[Mapping[str, Any]]) -> str:
+    """What the published runs took, in minutes, by stage."""
+    stages = list(records[0]["seconds"]) if records else []
+    rows = [
+        (record["run"], start_in_words(record["config"]["init"]), f"{record['parts']['train']:,}",
+         len(record["epochs"]), record["config"]["working_size"], hardware(record),
+         *(f"{record['seconds'][stage] / 60:.1f}" for stage in stages),
+         f"{sum(record['seconds'].values()) / 60:.1f}")
+        for record in records
+    ]  # fmt: skip
+    minutes = [f"{stage}, min" for stage in (*stages, "all")]
+    columns = ("run", "init", "training cells", "epochs", "px", "hardware", *minutes)
+    return markdown_table(columns, rows or [(_NONE_YET, *[""] * 6)])
+
+
+def filled(readme: str, records: Sequence[Mapping[str, Any]], timing: Mapping[str, Any], reports: str) -> str:
+    """``readme`` with its generated tables made anew; the rest is kept as it is.
+
+    Args:
+        readme: the text.
+        records: of the published runs.
+        timing: of the zips, as ``tests/benchmarks/score_timing.py`` writes it.
+        reports: the folder that links lead into.
+
+    Raises:
+        KitError: a pair of marker comments is missing.
+    """
+    tables = {
+        "results": results_table(records, reports), "costs": cost_table(records), "timing": score_table(timing)
+    }  # fmt: skip
+    for block, table in tables.items():
+        begin, end = f"<!-- {block}: made by reports.make.readme -->", f"<!-- end of {block} -->"
+        before, found, rest = readme.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise KitError(f"the README lacks its {block}: expected the lines {begin} and {end}. Put them back.")
+        readme = f"{before}{begin}\n{table}{end}{after}"
+    return readme
+
+
+def draw_picture(path: Path) -> None:
+    """Sound cells of the synthetic smear, clean beside composite."""
+    smear = draw_smear(400)
+    sound = smear.cells.take((smear.truth.defect == "").nonzero()[0])
+    title = "Synthetic cells, and the same cells under the composite corruption"
+    save_figure(clean_beside_composite(sound, title), path)
+
+
+def _result_row(record: Mapping[str, Any], reports: str) -> tuple[object, ...]:
+    config, profile = record["config"], record["profile"] or "own settings"
+    start, views = start_in_words(config["init"]), VIEWS[record["tta_level"]]
+    return (
+        f"[this kit: EfficientNetB3, {profile}]({reports}/{record['page']}/index.md)",
+        record["cells"],
+        f"{record['scores']['clean']['accuracy']:.4f} (hold-out)",
+        f"{record['scores']['composite']['accuracy']:.4f} (composite hold-out)",
+        record["parts"]["holdout"],
+        f"seed {config['seed']}; init {start}; {views}; {hardware(record)}",
+    )
+
+
+def _main(readme: Path, reports: Path) -> None:
+    draw_picture(reports / PICTURE)
+    timing = read_json(reports / TIMING)
+    text = filled(readme.read_text(encoding="utf-8"), read_records(reports), timing, reports.name)
+    write_text(readme, text)
+    print(f"{COMPETITION.title}: {readme} and {reports / PICTURE} are up to date")
+
+
+if __name__ == "__main__":
+    _main(*(Path(argument) for argument in sys.argv[1:]))

@@ -1,0 +1,33 @@
+"""The technical report as a PDF: ``report.typ`` typeset with the records that lie beside it.
+
+The command: ``python -m reports.make.report reports``.
+"""
+
+import sys
+from pathlib import Path
+
+import typst
+
+from bloodcells.errors import KitError, first_line
+from bloodcells.files import replacing
+
+
+def build_report(reports: Path) -> Path:
+    """Write ``report.pdf`` into ``reports``; return its path.
+
+    Raises:
+        KitError: the report or a record that it reads is missing, or does not fit.
+    """
+    with replacing(reports / "report.pdf") as beside:
+        try:
+            # Only what lies in the folder is read; the fonts are those that come with the typesetter.
+            typst.compile(reports / "report.typ", output=beside, root=reports, ignore_system_fonts=True, timestamp=0)
+        except RuntimeError as error:
+            raise KitError(
+                f"{reports / 'report.typ'} cannot be typeset: {first_line(error)}. Make its records first."
+            ) from error
+    return reports / "report.pdf"
+
+
+if __name__ == "__main__":
+    print(build_report(Path(sys.argv[1])))

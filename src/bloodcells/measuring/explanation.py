@@ -1,0 +1,123 @@
+"""What a network was sure of and wrong about, and where in the picture it looked.
+
+A run folder keeps them in ``errors.npz``, so that a page can show them without the cells and the network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bloodcells.data.cells import CellSet
+from bloodcells.files import replacing
+from bloodcells.network.inference import dihedral_views
+
+if TYPE_CHECKING:
+    import keras
+
+ERRORS = "errors.npz"
+SHOWN = 8
+"""Errors of a set that are kept."""
+
+_FINER = 4
+_FIELDS = ("images", "labels", "predicted", "confidence", "maps")
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Wrongly classified images of one set, the most confident first.
+
+    Attributes:
+        images: (N, S, S, 3) uint8.
+        labels: (N,) int64, the true classes.
+        predicted: (N,) int64.
+        confidence: (N,) float32, the probability of the predicted class, 0..1.
+        maps: (N, h, w) float32, 0..1: what spoke for the predicted class, by place.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    maps: np.ndarray
+
+
+def confident_errors(network: "keras.Model", cells: CellSet, probabilities: np.ndarray) -> Errors:
+    """Up to ``SHOWN`` errors of ``probabilities`` (N, C) on ``cells``, the most confident first, with their maps."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != cells.labels)
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN]
+    images, classes = cells.images[shown], predicted[shown]
+    maps = activation_maps(network, images, classes)
+    return Errors(images, cells.labels[shown], classes, confidence[shown].astype(np.float32), maps)
+
+
+def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Grad-CAM of one class for each image (Selvaraju et al. 2017, arXiv:1610.02391).
+
+    Behind the last convolution this network only averages and multiplies, so that the gradient is the class's row of
+    weights and the map is that of Zhou et al. 2016 (arXiv:1512.04150); no backend is asked for a gradient. The grid is
+    coarse (2 x 2 at 64 px): it is made four times finer by moving the image by quarters of a place and putting the
+    places of all positions in their order (shift and stitch: Long et al. 2015, arXiv:1411.4038, section 3.2). The
+    padding of the strides favours the upper left corner; the mean over the eight dihedral views, each turned back,
+    favours none.
+
+    Args:
+        network: what `network.build_network` gives.
+        images: (N, S, S, 3), 0..255.
+        classes: (N,) integers, whose evidence is shown.
+
+    Returns:
+        (N, h, w) float32, each 0..1 with 1 at its strongest place; all 0 where nothing speaks for the class. 8 x 8 at
+        64 px, 12 x 12 at 96 px.
+    """
+    import keras  # takes seconds, and pages that only read do without
+
+    from bloodcells.network.network import BACKBONE
+
+    backbone = network.get_layer(BACKBONE)
+    last = keras.Model(backbone.input, backbone.get_layer("top_activation").output)
+    activations = keras.Model(network.input, last(network.get_layer("standardisation").output))
+    grid, finer = activations.output_shape[1], _FINER * activations.output_shape[1]
+    if not len(images):
+        return np.zeros((0, finer, finer), np.float32)
+    weights = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)[:, classes]
+    step = images.shape[1] // finer
+    moves = [round(step * (place - (_FINER - 1) / 2)) for place in range(_FINER)]
+    mean = np.zeros((len(images), finer, finer))
+    for view, (flipped, quarter_turns) in zip(dihedral_views(2), product((False, True), range(4)), strict=True):
+        pixels = view(np.asarray(images, np.float32))
+        moved = np.concatenate([_moved(pixels, down, right) for down in moves for right in moves])
+        found = activations.predict(moved, batch_size=64, verbose=0)
+        found = found.reshape(_FINER, _FINER, len(images), grid, grid, -1)
+        evidence = np.einsum("abnhwk,kn->nhawb", found, weights).reshape(mean.shape)
+        evidence = evidence[:, :, ::-1] if flipped else evidence
+        mean += np.rot90(evidence, -quarter_turns, axes=(1, 2)) / 8
+    positive = np.maximum(mean, 0)
+    return (positive / np.maximum(positive.max(axis=(1, 2), keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _moved(images: np.ndarray, down: int, right: int) -> np.ndarray:
+    """What (N, S, S, 3) show when the window moves by so many pixels; beyond the edge, the edge goes on."""
+    size = images.shape[1]
+    rows, columns = (np.clip(np.arange(size) + by, 0, size - 1) for by in (down, right))
+    return images[:, rows][:, :, columns]
+
+
+def write_errors(run: Path, by_set: Mapping[str, Errors]) -> None:
+    """Keep the errors of each set in the run folder."""
+    arrays = {f"{name}_{field}": getattr(errors, field) for name, errors in by_set.items() for field in _FIELDS}
+    with replacing(run / ERRORS) as beside, beside.open("wb") as stream:
+        np.savez(stream, **arrays)
+
+
+def read_errors(run: Path) -> dict[str, Errors]:
+    """What `write_errors` has kept, by set; empty where there is none."""
+    if not (run / ERRORS).exists():
+        return {}
+    with np.load(run / ERRORS, allow_pickle=False) as kept:
+        names = dict.fromkeys(key.rsplit("_", 1)[0] for key in kept.files)
+        return {name: Errors(**{field: kept[f"{name}_{field}"] for field in _FIELDS}) for name in names}

@@ -1,0 +1,70 @@
+"""Markdown tables of an ablation, and its figures in words."""
+
+from bloodcells.ablation.records import PAIRED_SETS, SETS
+from bloodcells.ablation.statistics import PairedDifference, Spread
+from bloodcells.ablation.summary import WANTED_SEEDS, AblationSummary
+from bloodcells.pages.ablation_plots import SET_NAMES
+from bloodcells.pages.tables import errors_table, markdown_table
+
+
+def arms_table(summary: AblationSummary) -> str:
+    """The arms, best on the composite set first: accuracies, BE, and the differences to the baseline."""
+    columns = ["arm", "seeds", *(SET_NAMES[name] for name in SETS), "BE"]
+    columns += [f"{SET_NAMES[name]}, against {summary.baseline} (points)" for name in PAIRED_SETS[::-1]]
+    rows = [
+        (arm.arm, ", ".join(map(str, arm.seeds)), *(in_words(arm.accuracy[name]) for name in SETS), in_words(arm.be, 2),
+         *(points(arm.difference[name]) for name in PAIRED_SETS[::-1]))
+        for arm in summary.arms
+    ]  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def corruption_errors_table(summary: AblationSummary) -> str:
+    """Balanced errors of the arms in per cent, the published rows first."""
+    return errors_table([arm.errors for arm in summary.arms])
+
+
+def throughput_table(summary: AblationSummary) -> str:
+    """What each arm costs, by images in a second."""
+    columns = ("arm", "training, s", "training, images/s", "augmentation alone, images/s", "times training")
+    rows = [
+        (arm.arm, f"{arm.train_seconds.mean:.0f}", f"{arm.images_per_second:.1f}",
+         f"{arm.policy_images_per_second:,.0f}", f"{arm.policy_images_per_second / arm.images_per_second:.1f}")
+        for arm in summary.arms
+    ]  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def in_words(one: Spread, digits: int = 3) -> str:
+    """Mean ± standard deviation; the mean alone for a single seed."""
+    return f"{one.mean:.{digits}f}" + ("" if one.sd is None else f" ± {one.sd:.{digits}f}")
+
+
+def points(difference: PairedDifference | None) -> str:
+    """A difference in percentage points with its interval; a dash where there is none."""
+    if difference is None:
+        return "-"
+    if difference.low is None or difference.high is None:
+        return f"{100 * difference.mean:+.1f}"
+    return f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+
+
+def unfinished_in_words(summary: AblationSummary) -> str:
+    """Which arms have too few seeds yet; empty where none does."""
+    if len(summary.unfinished) == len(summary.arms):
+        return f"**Unfinished:** {seed_counts_in_words(summary)}, where {WANTED_SEEDS} are wanted."
+    few = ", ".join(f"`{arm}` ({count})" for arm, count in summary.unfinished.items())
+    return f"**Unfinished:** fewer seeds than {WANTED_SEEDS} for {few}." if few else ""
+
+
+def unfinished_paragraph(summary: AblationSummary) -> str:
+    """`unfinished_in_words` between line ends; empty where nothing is missing."""
+    words = unfinished_in_words(summary)
+    return f"\n{words}\n" if words else ""
+
+
+def seed_counts_in_words(summary: AblationSummary) -> str:
+    """``3 seeds each``, or ``3 to 5 seeds each`` where arms have different seeds."""
+    counts = [len(arm.seeds) for arm in summary.arms]
+    fewest = f"{min(counts)} to " if min(counts) < max(counts) else ""
+    return f"{fewest}{max(counts)} seed{'s' if max(counts) > 1 else ''} each"

@@ -1,0 +1,256 @@
+"""The cleaning as one page: what was dropped, what it looks like, and why the thresholds are where they are.
+
+The page is a single file without scripts or outside references; it follows the reader's light or dark setting.
+"""
+
+import base64
+import html
+import io
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bloodcells.cleaning import CleaningSettings, CleaningTable
+from bloodcells.cleaning.calibration import Calibration
+from bloodcells.cleaning.clusters import ALONE
+from bloodcells.cleaning.labels import ODDS
+from bloodcells.cleaning.table import REASONS
+from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
+from bloodcells.files import write_text
+from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
+from bloodcells.pages.cleaning_style import STYLE
+from bloodcells.pages.html_page import html_page
+
+WORDS = {
+    "junk": ("junk", "pictures that show no cell of this set"),
+    "label_conflict": ("label conflicts", "one picture under several labels: nobody knows which is right"),
+    "exact_duplicate": ("exact duplicates", "byte for byte an image before it"),
+    "near_duplicate": ("near duplicates", "the same picture, shifted, turned, cropped or re-encoded"),
+}
+"""How the page calls each reason, and explains it."""
+
+_MOST_PICTURES = 48
+_MOST_CLUSTERS = 40
+_MOST_IN_CLUSTER = 12
+_ODDEST = 24
+_INK = "#000000"  # of the axes; on the page it becomes the colour of the text
+
+
+def write_cleaning_page(
+    path: Path,
+    cells: CellSet,
+    table: CleaningTable,
+    settings: CleaningSettings,
+    calibration: Calibration | None = None,
+) -> None:
+    """Write the page of an examination as one HTML file.
+
+    Args:
+        path: of the file.
+        cells: what was examined.
+        table: what ``examine`` found in them.
+        settings: with which it did.
+        calibration: of the thresholds on the kept cells, for the figure of distances.
+    """
+    sections = [_head(cells, table), _overview(table), _junk(cells, table, settings), _clusters(cells, table)]
+    sections += [_suspected(cells, table), _oddest(cells, table), _thresholds(table, settings, calibration)]
+    body = "\n".join(section for section in sections if section)
+    write_text(path, html_page(f"Cleaning: {cells.origin}", body, STYLE))
+
+
+def _head(cells: CellSet, table: CleaningTable) -> str:
+    counts = table.counts()
+    kept, images = counts["kept"], counts["images"]
+    bar, legend = [], []
+    for reason, count in {"kept": kept, **{name: int((table.reason == name).sum()) for name in REASONS}}.items():
+        if count:
+            bar.append(f'<i class="{reason}" style="flex-grow:{count}"></i>')
+            words = "kept" if reason == "kept" else WORDS[reason][0]
+            legend.append(f'<li><b class="{reason}">{count:,}</b>{words}</li>')
+    return (
+        f"<header><p>{html.escape(cells.origin)}</p><h1>{images:,} images, {kept:,} to learn from</h1>"
+        f'<div class="bar" role="img" aria-label="{kept:,} of {images:,} images are kept">{"".join(bar)}</div>'
+        f'<ul class="legend">{"".join(legend)}</ul></header>'
+    )
+
+
+def _overview(table: CleaningTable) -> str:
+    columns = [reason for reason in REASONS if (table.reason == reason).any()]
+    head = "".join(f"<th>{WORDS[reason][0]}" for reason in columns)
+    rows = []
+    for label, name in enumerate(COMPETITION.classes):
+        own = table.label == label
+        counts = [
+            own.sum(),
+            *((own & (table.reason == reason)).sum() for reason in columns),
+            (own & (table.reason == "")).sum(),
+        ]
+        rows.append(f"<tr><th>{name}" + "".join(f"<td>{count:,}" if count else "<td>-" for count in counts))
+    return _section(
+        "By class",
+        "Every image that is not kept is dropped for one reason. Nothing was deleted: decisions are rows of a table.",
+        f'<div class="wide"><table><thead><tr><th>class<th>images{head}<th>kept<tbody>{"".join(rows)}</table></div>',
+    )
+
+
+def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> str:
+    junk = np.flatnonzero(table.reason == "junk")
+    if not len(junk):
+        return ""
+    pictures = _distinct(table, junk)
+    pictures.sort(key=lambda members: (-len(members), -table.junk_score[members[0]]))
+    cards = []
+    for members in pictures[:_MOST_PICTURES]:
+        one = int(members[0])
+        labels = np.unique(table.label[members])
+        who = COMPETITION.classes[labels[0]] if len(labels) == 1 else f"{len(labels)} labels"
+        times = f"{len(members):,} times, " if len(members) > 1 else ""
+        cards.append(_card(cells, one, f"<b>{times}{who}</b>{table.junk_score[one]:.1f}, by {table.evidence[one]}"))
+    return _section(
+        f"Junk: {len(junk):,} images, {len(pictures):,} pictures",
+        "No cell of this set looks like these: by the colours they use, by their contrast, sharpness and layout, or "
+        f"because they show nothing. Score {settings.junk_threshold:g} is the limit.",
+        f'<div class="cards">{"".join(cards)}</div>' + _more(len(pictures), _MOST_PICTURES),
+    )
+
+
+def _clusters(cells: CellSet, table: CleaningTable) -> str:
+    wanted = [
+        reason for reason in ("label_conflict", "near_duplicate", "exact_duplicate") if (table.reason == reason).any()
+    ]
+    parts = []
+    for reason in wanted:
+        numbers = np.unique(table.cluster[table.reason == reason])
+        rows = []
+        for number in numbers[:_MOST_CLUSTERS]:
+            members = np.flatnonzero(table.cluster == number)
+            cards = [
+                _card(cells, int(one), f"<b>{COMPETITION.classes[table.label[one]]}</b>{_verdict(table, int(one))}")
+                for one in members[:_MOST_IN_CLUSTER]
+            ]
+            rows.append(f'<div class="cluster">{"".join(cards)}{_more(len(members), _MOST_IN_CLUSTER)}</div>')
+        name, meaning = WORDS[reason]
+        count = int((table.reason == reason).sum())
+        parts.append(
+            _section(
+                f"{name.capitalize()}: {count:,}",
+                f"{meaning.capitalize()}.",
+                f'<div class="clusters">{"".join(rows)}</div>' + _more(len(numbers), _MOST_CLUSTERS),
+            )
+        )
+    return "\n".join(parts)
+
+
+def _suspected(cells: CellSet, table: CleaningTable) -> str:
+    if table.probabilities is None:
+        return _section(
+            "Suspected labels: not examined",
+            "<code>bloodcells clean --init</code> asks a network that has not learned them; it takes minutes.",
+            "",
+        )
+    own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
+    cards = [
+        _card(
+            cells,
+            int(one),
+            f"<b>{COMPETITION.classes[table.label[one]]} {_percent(own[one])}</b>"
+            f"{COMPETITION.classes[table.suspected_label[one]]}? {_percent(other[one])}<br>image {one}",
+        )
+        for one in table.suspects[:_MOST_PICTURES]
+    ]
+    return _section(
+        f"Suspected labels: {len(table.suspects):,}",
+        f"A regression on what a pretrained network sees finds another class at least {ODDS:g} times as probable as "
+        "the label. It was not fitted to the image itself; in this way it gives "
+        f"{table.out_of_fold_accuracy:.1%} of the images their label. None is dropped: a rare cell looks the same as a "
+        "wrong label, and a person can tell. The least probable label comes first.",
+        f'<div class="cards">{"".join(cards)}</div>' + _more(len(table.suspects), _MOST_PICTURES),
+    )
+
+
+def _oddest(cells: CellSet, table: CleaningTable) -> str:
+    oddest = table.kept[np.argsort(-table.junk_score[table.kept], kind="stable")][:_ODDEST]
+    cards = [
+        _card(
+            cells,
+            int(one),
+            f"<b>{COMPETITION.classes[table.label[one]]}</b>{table.junk_score[one]:.2f}, by {table.evidence[one]}",
+        )
+        for one in oddest
+    ]
+    return _section(
+        "The oddest images that were kept",
+        "Highest junk score first. Rare stains, crowded fields and damaged cells belong here; if these are sound, the "
+        "threshold drops no cell.",
+        f'<div class="cards">{"".join(cards)}</div>',
+    )
+
+
+def _thresholds(table: CleaningTable, settings: CleaningSettings, calibration: Calibration | None) -> str:
+    figures = _as_svg(junk_distribution(table, settings), "Distribution of the junk scores")
+    text = "The junk score measures every picture against the rest of the set, once per distinct picture."
+    if calibration:
+        figures = _as_svg(distance_distributions(calibration, settings), "Distances of copies and of cells") + figures
+        both = calibration.copy_distance <= settings.max_distance
+        both &= calibration.copy_similarity >= settings.min_similarity
+        near_pairs = calibration.pair_distance[: settings.max_distance + 1].sum()
+        confused = (calibration.pair_similarity >= settings.min_similarity).sum()
+        text = (
+            f"Measured on {calibration.n_cells:,} of the kept cells and {len(calibration.kind):,} copies planted among "
+            f"them. The hash proposes: of {calibration.pair_distance.sum():,} pairs of different cells it lets "
+            f"{near_pairs:,} through. The pixels decide: {both.mean():.1%} of the copies are recognised, and "
+            f"{confused:,} pairs of different cells are taken for one. "
+        ) + text
+    return _section("Where the thresholds lie", text, figures)
+
+
+def _distinct(table: CleaningTable, indices: np.ndarray) -> list[np.ndarray]:
+    """The images of ``indices`` by cluster, one alone in a group of its own."""
+    key = np.where(table.cluster[indices] == ALONE, -2 - indices, table.cluster[indices])
+    order = np.argsort(key, kind="stable")
+    return np.split(indices[order], np.flatnonzero(np.diff(key[order])) + 1)
+
+
+def _verdict(table: CleaningTable, index: int) -> str:
+    return f"{index}, kept" if table.reason[index] == "" else f"{index}, dropped"
+
+
+def _percent(share: float) -> str:
+    """Whole percents, of which 0 and 100 are never reached: no probability is certain."""
+    return ("&lt;1" if share < 0.01 else "&gt;99" if share > 0.99 else f"{100 * share:.0f}") + "&nbsp;%"
+
+
+def _section(title: str, text: str, content: str) -> str:
+    return f"<section><h2>{title}</h2><p>{text}</p>{content}</section>"
+
+
+def _more(count: int, shown: int) -> str:
+    return f'<p class="more">and {count - shown:,} more</p>' if count > shown else ""
+
+
+def _card(cells: CellSet, index: int, caption: str) -> str:
+    about = f"image {index}, labelled {COMPETITION.classes[cells.labels[index]]}"
+    return (
+        f'<figure><img src="{_as_jpeg(cells.images[index])}" alt="{about}" title="{about}" width="96" height="96" '
+        f'loading="lazy"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def _as_jpeg(image: np.ndarray) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "jpeg", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _as_svg(figure: Figure, title: str) -> str:
+    """The figure as inline SVG whose letters and lines take the colour of the page's text."""
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    text = stream.getvalue()
+    svg = text[text.index("<svg") :].replace(_INK, "currentColor")  # letters follow by the style
+    return f'<figure class="chart" role="img" aria-label="{html.escape(title)}">{svg}</figure>'

@@ -1,0 +1,203 @@
+"""Contact sheets: what cells look like, what the cleaning found, what augmentation and corruption do to them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bloodcells.cleaning import CleaningTable
+from bloodcells.cleaning.table import REASONS
+from bloodcells.competition import COMPETITION
+from bloodcells.corruption.composite import corrupt
+from bloodcells.data.cells import CellSet
+from bloodcells.measuring.explanation import Errors
+from bloodcells.pages.palette import CLASS_COLOURS, SET_COLOURS
+from bloodcells.pages.plots import titled_figure
+
+_GAP = 4  # pixels between images
+_INCHES = 0.72  # side of an image on the page
+
+
+def cells_by_class(cells: CellSet, title: str, columns: int = 10, seed: int = 0) -> Figure:
+    """A row of random cells for each class, its name and number of images beside it."""
+    rows = {
+        f"{name} ({(cells.labels == label).sum():,})": cells.images[_sample(cells.labels == label, columns, seed)]
+        for label, name in enumerate(COMPETITION.classes)
+    }
+    figure, (axes,) = _sheet([columns], len(rows), title)
+    _draw(axes, list(rows.values()), columns)
+    _name_rows(axes, list(rows), list(CLASS_COLOURS.values()))
+    return figure
+
+
+def clean_beside_composite(cells: CellSet, title: str, columns: int = 5, seed: int = 0) -> Figure:
+    """For each class a row of random cells, and beside it the same cells under the composite corruption."""
+    chosen = [_sample(cells.labels == label, columns, seed) for label in range(len(COMPETITION.classes))]
+    picked = cells.take(np.concatenate(chosen))
+    ends = np.cumsum([len(row) for row in chosen])[:-1]
+    figure, panels = _sheet([columns, columns], len(chosen), title)
+    for axes, (name, part) in zip(panels, {"clean": picked, "composite": corrupt(picked, seed)}.items(), strict=True):
+        _draw(axes, np.split(part.images, ends), columns)
+        axes.set_title(name, fontsize=10, color=SET_COLOURS[name])
+    _name_rows(panels[0], COMPETITION.classes, list(CLASS_COLOURS.values()))
+    return figure
+
+
+def policy_gallery(images: np.ndarray, policies: Sequence[str], title: str, seed: int = 0) -> Figure:
+    """The images as they are, and below them one augmented view of each for every policy.
+
+    Args:
+        images: (N, S, S, 3) uint8, N columns.
+        policies: names of augmentation policies.
+        title: of the sheet.
+        seed: of the augmentation.
+    """
+    from bloodcells.augmentation.pipeline import augmented_images  # imports Keras, which takes seconds
+
+    rows = {"as it is": images, **{policy: augmented_images(images, policy, seed) for policy in policies}}
+    return _named_rows(rows, len(images), title)
+
+
+def policy_views(images: np.ndarray, policy: str, title: str, views: int = 4, seed: int = 0) -> Figure:
+    """The images as they are, and below them several augmented views of each by one policy.
+
+    Args:
+        images: (N, S, S, 3) uint8, N columns.
+        policy: name of an augmentation policy.
+        title: of the sheet.
+        views: rows of augmented images.
+        seed: of the first row; the next ones follow.
+    """
+    from bloodcells.augmentation.pipeline import augmented_images  # imports Keras, which takes seconds
+
+    rows = {"as it is": images}
+    rows |= {f"view {view + 1}": augmented_images(images, policy, seed + view) for view in range(views)}
+    return _named_rows(rows, len(images), title)
+
+
+def one_of_each_class(cells: CellSet, seed: int = 0) -> np.ndarray:
+    """A random cell of every class that occurs, in the order of the classes: (N, S, S, 3) uint8."""
+    chosen = [_sample(cells.labels == label, 1, seed) for label in range(len(COMPETITION.classes))]
+    return cells.images[np.concatenate(chosen)]
+
+
+def dropped_images(cells: CellSet, table: CleaningTable, title: str, columns: int = 10) -> Figure:
+    """A row for each reason to drop: first the pictures that are dropped most often, each of them once.
+
+    Copies stand behind the image that is kept of them, so that the two can be compared.
+    """
+    rows = {}
+    for reason in REASONS:
+        dropped = np.flatnonzero(table.reason == reason)
+        if not len(dropped):
+            continue
+        _, first, copies = np.unique(table.phash[dropped], return_index=True, return_counts=True)
+        shown = dropped[first[np.argsort(-copies, kind="stable")]]
+        if reason.endswith("_duplicate"):
+            shown = np.concatenate([(_kept_of(table, index), index) for index in shown])
+        rows[f"{reason.replace('_', ' ')} ({len(dropped):,})"] = cells.images[shown[:columns]]
+    return _named_rows(rows or {"nothing": cells.images[:0]}, columns, title)
+
+
+def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: int = 6, most: int = 24) -> Figure:
+    """The most doubtful labels: each picture over its label and the likelier one, with their probabilities.
+
+    Args:
+        cells: what was examined.
+        table: with out-of-fold predictions and at least one suspect.
+        title: of the sheet.
+        columns: pictures in a row.
+        most: pictures at all, the least probable label first.
+    """
+    shown = table.suspects[:most]
+    own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
+    rows = -(-len(shown) // columns)
+    figure = titled_figure(1.6 * columns, 1.95 * rows + 0.4, title)
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, index in zip(figure.axes, shown.tolist(), strict=False):
+        axes.imshow(cells.images[index])
+        label, likelier = (COMPETITION.classes[one[index]] for one in (table.label, table.suspected_label))
+        axes.set_title(f"{label} {_share(own[index])}\n{likelier}? {_share(other[index])}", fontsize=7.5)
+    return figure
+
+
+def errors_with_maps(by_set: Mapping[str, Errors], title: str) -> Figure:
+    """Wrongly classified images of each set over what spoke for the wrong class, the brighter the more.
+
+    Args:
+        by_set: what `explanation.read_errors` gives; at least one error in all.
+        title: of the sheet.
+    """
+    shown = {name: errors for name, errors in by_set.items() if len(errors.images)}
+    columns = max(len(errors.images) for errors in shown.values())
+    figure = titled_figure(1.5 * columns, 3.6 * len(shown) + 0.4, title)
+    panels = figure.subplots(2 * len(shown), columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for row, (name, errors) in enumerate(shown.items()):
+        first = panels[2 * row, 0]
+        first.text(-0.06, 0.5, name, rotation=90, ha="right", va="center", fontsize=9, transform=first.transAxes)
+        for place, image in enumerate(errors.images):
+            above, below = panels[2 * row, place], panels[2 * row + 1, place]
+            truth, taken = (COMPETITION.classes[labels[place]] for labels in (errors.labels, errors.predicted))
+            above.imshow(image)
+            above.set_title(f"{truth}\n{taken}? {_share(errors.confidence[place])}", fontsize=7)
+            below.imshow(image.mean(axis=2), cmap="gray")
+            height, width = image.shape[:2]
+            below.imshow(errors.maps[place], cmap="inferno", alpha=0.5, vmin=0, vmax=1, interpolation="bilinear",
+                         extent=(-0.5, width - 0.5, height - 0.5, -0.5))  # fmt: skip
+    return figure
+
+
+def _share(probability: float) -> str:
+    return "<0.01" if probability < 0.005 else f"{probability:.2f}"
+
+
+def _kept_of(table: CleaningTable, index: int) -> int:
+    """The image that is kept in the cluster of ``index``; itself where none is."""
+    members = np.flatnonzero((table.cluster == table.cluster[index]) & (table.reason == ""))
+    return int(members[0]) if len(members) and table.cluster[index] >= 0 else int(index)
+
+
+def _sample(among: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """At most ``count`` indices of True, drawn without repetition."""
+    indices = np.flatnonzero(among)
+    return np.random.default_rng(seed).permutation(indices)[:count]
+
+
+def _named_rows(rows: Mapping[str, np.ndarray], columns: int, title: str) -> Figure:
+    figure, (axes,) = _sheet([columns], len(rows), title)
+    _draw(axes, list(rows.values()), columns)
+    _name_rows(axes, list(rows), ["none"] * len(rows))
+    return figure
+
+
+def _sheet(columns: Sequence[int], rows: int, title: str) -> tuple[Figure, list[Axes]]:
+    """A figure with one panel of so many columns each, and room for the names of the rows."""
+    figure = titled_figure(_INCHES * sum(columns) + 2.2, _INCHES * rows + 0.7, title)
+    panels = figure.subplots(1, len(columns), squeeze=False)[0]
+    return figure, list(panels)
+
+
+def _draw(axes: Axes, rows: Sequence[np.ndarray], columns: int) -> None:
+    """One picture of all images: rows of (N, S, S, 3) uint8, white where a row is short."""
+    step = COMPETITION.image_size + _GAP
+    sheet = np.full((len(rows) * step - _GAP, columns * step - _GAP, 3), 255, np.uint8)
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            top, left = row * step, column * step
+            sheet[top : top + len(image), left : left + len(image)] = image
+    axes.imshow(sheet)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _name_rows(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
+    """The names of the rows, each behind a mark of its colour: some colours are too light for letters."""
+    step = COMPETITION.image_size + _GAP
+    axes.set_yticks([row * step + COMPETITION.image_size / 2 for row in range(len(names))], names, fontsize=9)
+    for tick, colour in zip(axes.yaxis.get_major_ticks(), colours, strict=True):
+        tick.tick1line.set(markeredgecolor=colour, markersize=5, markeredgewidth=12)

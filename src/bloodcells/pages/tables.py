@@ -1,0 +1,110 @@
+"""Markdown tables, generated from records."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scipy.stats import binomtest
+
+from bloodcells.corruption.composite import FAMILY_OF
+from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
+from bloodcells.corruption.medmnist_c import CORRUPTIONS
+from bloodcells.pages.words import SETS, VIEWS
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; a column whose first value is a number, or looks like one, is aligned to the right."""
+    body = [[str(value) for value in row] for row in rows]
+    rules = ["---:" if body and _is_number(body[0][place]) else "---" for place in range(len(columns))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [list(columns), rules, *body]) + "\n"
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "", 1).removeprefix("-").isdecimal()
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Every part, set and level of test-time augmentation of ``evaluation.json``, with an interval for accuracy."""
+    columns = (
+        "part", "set", "test-time augmentation", "n", "accuracy", "95 % interval", "balanced accuracy", "macro F1",
+        "calibration error",
+    )  # fmt: skip
+    rows = []
+    for part, sets in metrics.items():
+        for name in SETS:
+            for level, measured in sets[name].items():
+                low, high = accuracy_interval(measured["accuracy"], measured["images"])
+                rows.append(
+                    (part, name, VIEWS[int(level.removeprefix("tta"))], measured["images"],
+                     f"{measured['accuracy']:.4f}", f"{low:.3f} to {high:.3f}", f"{measured['balanced_accuracy']:.4f}",
+                     f"{measured['macro_f1']:.4f}", f"{measured['calibration_error']:.4f}")
+                )  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def scores_table(by_set: Mapping[str, Mapping[str, float]]) -> str:
+    """What the local worker gave the zip, by set: the leaderboard's columns."""
+    columns = list(next(iter(by_set.values())))
+    rows = [
+        (name, *(f"{scores[key]:.1f} s" if key == "duration" else f"{scores[key]:.4f}" for key in columns))
+        for name, scores in by_set.items()
+    ]
+    return markdown_table(["hold-out", *(key.replace("_", " ") for key in columns)], rows)
+
+
+def errors_table(rows: Iterable[ErrorRow]) -> str:
+    """Balanced errors of MedMNIST-C in per cent, the published rows first."""
+    columns = ["network", "clean", *(name.replace("_", " ") for name in CORRUPTIONS), "mean", "BE", "relative BE"]
+    published = [_error_row(f"{row.name}, published", row) for row in (ALEXNET, RESNET18)]
+    return markdown_table(columns, [*published, *(_error_row(row.name, row) for row in rows)])
+
+
+def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
+    errors = (row.clean, *(row.corrupted[key] for key in CORRUPTIONS), row.mean)
+    return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
+
+
+def phases_table(config: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> str:
+    """What training did, phase by phase, and where it stood on the validation cells after each.
+
+    A phase that is a soup has a row for each of its trainings.
+
+    Args:
+        config: of the run, as ``config.json`` holds it.
+        epochs: the lines of ``metrics.jsonl``.
+    """
+    columns = ("phase", "epochs", "policy", "px", "batch", "peak rate", "images/s", "minutes", "clean", "composite")
+    rows, first = [], 0
+    for phase in config["phases"]:
+        for _ in range(phase["soup"]):
+            own = epochs[first : first + phase["epochs"]]
+            first += phase["epochs"]
+            rows.append(
+                (own[-1]["phase"], phase["epochs"], phase["policy"], phase["working_size"], phase["batch_size"],
+                 f"{phase['learning_rate']:g}", f"{sum(epoch['images_per_second'] for epoch in own) / len(own):.0f}",
+                 f"{sum(epoch['seconds'] for epoch in own) / 60:.0f}", *(_reached(own[-1], name) for name in SETS))
+            )  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def _reached(epoch: Mapping[str, Any], name: str) -> str:
+    return f"{epoch[f'{name}_accuracy']:.4f}" if f"{name}_accuracy" in epoch else "–"
+
+
+def corruptions_table(by_corruption: Mapping[str, tuple[int, float]]) -> str:
+    """Accuracy under each corruption of the composite set, as `evaluation.accuracy_by_corruption` gives it."""
+    rows = [
+        (name.replace("_", " "), FAMILY_OF.get(name, ""), images, f"{accuracy:.3f}")
+        for name, (images, accuracy) in by_corruption.items()
+    ]
+    return markdown_table(("corruption", "family", "n", "accuracy"), rows)
+
+
+def pairs_table(pairs: Mapping[str, object], columns: tuple[str, str]) -> str:
+    """Two columns: names, with blanks for underscores, and values."""
+    return markdown_table(columns, [(name.replace("_", " "), value) for name, value in pairs.items()])
+
+
+def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a proportion: what drawing other cells would move, not what another seed would."""
+    interval = binomtest(round(accuracy * n), n).proportion_ci(method="wilson")
+    return interval.low, interval.high

@@ -1,0 +1,316 @@
+"""Training: phase after phase, a checkpoint after every epoch, and a resume that goes on where a run was cut off.
+
+A run folder holds
+
+    config.json          the config, and the SHA-256 of the data it was trained on
+    environment.json     versions and hardware; under ``continued`` those of later sittings, where they were others
+    metrics.jsonl        one line an epoch
+    checkpoints/         the last two epochs: weights, optimizer state
+    soup/                weights before a phase that is a soup and after each of its trainings, by epoch
+    weights.weights.h5   the result; there only when the run is complete
+
+On resume, in this order: the config and the data must be the same; the newest checkpoint that can be read gives
+the epoch, the weights and the optimizer's state; later lines of ``metrics.jsonl`` are dropped; the data order of
+the next epoch follows from the seed and the epoch.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from bloodcells.augmentation.pipeline import training_batches
+from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
+from bloodcells.environment import accelerators, describe_environment
+from bloodcells.errors import KitError, first_line
+from bloodcells.files import WEIGHTS, read_json, replacing, write_json, write_text
+from bloodcells.network.network import BACKBONE, build_network
+from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.training.batchnorm import BATCH_SIZE, re_estimate
+from bloodcells.training.callbacks import CHECKPOINTS, METRICS, EpochEnd, StopOnNaN
+from bloodcells.training.cpu_layers import faster_on_cpu
+from bloodcells.training.devices import spread_over
+from bloodcells.training.losses import training_loss
+from bloodcells.training.memory import keep_freed_memory
+from bloodcells.training.start import initialise
+
+_OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
+_SOUP = "soup"
+
+
+def train(
+    training: CellSet, validation: Mapping[str, CellSet], config: TrainingConfig, run: Path, devices: int = 1
+) -> keras.Model:
+    """Train EfficientNetB3 into the folder ``run``, or go on with the run that is there.
+
+    Args:
+        training: the cells to learn from.
+        validation: sets by name, measured after every epoch; nothing is chosen by them.
+        config: the run.
+        run: its folder; made if it is absent.
+        devices: among which every batch is shared out, as `devices.spread_over` says.
+
+    Returns:
+        The trained network, as `load_network` gives it.
+
+    Raises:
+        KitError: the folder holds another run, the initial weights cannot be had, there are fewer cells than a
+            batch or fewer devices, or the loss became NaN.
+    """
+    scope = spread_over(devices)
+    largest = max(phase.batch_size for phase in config.phases)
+    if len(training) < largest:
+        raise KitError(
+            f"too few cells to train: expected at least a batch of {largest}, got {len(training)}. Add some."
+        )
+    _claim(run, config, training)
+    if (run / WEIGHTS).exists():
+        print(f"{run} is already trained; its weights are used")
+        return load_network(run)
+    if not accelerators():
+        print("no GPU found: training runs on the CPU")
+
+    keep_freed_memory()
+    keras.utils.set_random_seed(config.seed)
+    with scope():
+        network, done = _resumed(config, len(training), run)
+    if done == 0:
+        initialise(network, config.init)
+    _record_environment(run, done)
+    for phase, start, first, last in _spans(config):
+        if done > last:
+            continue
+        if done == first:
+            with scope():
+                if done > 0:
+                    network = _at_size(phase.working_size, network, config)
+                _compile(network, phase, config, len(training))
+            if phase.soup > 1 and first == start:
+                _write_plain(network, config, _kept(run, "before", start))
+        if done < last:
+            steps = len(training) // phase.batch_size
+            name = phase.training_names[(first - start) // phase.epochs]
+            # When it ends, Keras puts the average of the weights in place of the weights, where one was taken.
+            network.fit(
+                training_batches(training, phase.policy, phase.batch_size, config.seed, done, last, phase.untouched),
+                initial_epoch=done,
+                epochs=last,
+                steps_per_epoch=steps,
+                shuffle=False,
+                class_weight=_inverse_frequencies(training) if config.class_weights else None,
+                callbacks=[StopOnNaN(), EpochEnd(run, name, validation, phase.batch_size * steps)],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+            done = last
+        if phase.soup > 1:
+            _write_plain(network, config, _kept(run, "after", last))
+            ends = range(start + phase.epochs, start + phase.all_epochs + 1, phase.epochs)
+            chosen = [("after", end) for end in ends] if last == ends[-1] else [("before", start)]
+            network.set_weights(average_weights([_read_weights(config, _kept(run, *one)) for one in chosen]))
+        if phase.batchnorm_images and last == start + phase.all_epochs:
+            _re_estimate_batchnorm(network, training, phase, config, last)
+    return _write_plain(network, config, run / WEIGHTS)
+
+
+def average_weights(networks: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """The soup of several trainings: the average of their weights (Wortsman et al. 2022, arXiv:2203.05482).
+
+    Args:
+        networks: what ``get_weights`` gives of each; they must have begun at the same trained weights.
+
+    Returns:
+        What ``set_weights`` takes.
+    """
+    return [np.mean(tensors, axis=0) for tensors in zip(*networks, strict=True)]
+
+
+def load_network(run: Path) -> keras.Model:
+    """The trained network of a complete run folder.
+
+    Raises:
+        KitError: the run is absent or not complete, or its weights cannot be read.
+    """
+    config = read_json(run / "config.json")
+    if not (run / WEIGHTS).exists():
+        raise KitError(f"{run} is not trained to its end: expected {WEIGHTS}. Run the same command again to resume.")
+    return _read_plain(config["working_size"], config["dropout"], run / WEIGHTS)
+
+
+def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
+    """Write the run's config, or see that the one that is there is the same."""
+    wanted = {**config.as_dict(), "data_sha256": training.sha256, "data_origin": training.origin}
+    if (run / "config.json").exists():
+        found = read_json(run / "config.json")
+        differing = [key for key in wanted if found.get(key) != wanted[key]]
+        if differing:
+            key = differing[0]
+            raise KitError(
+                f"{run} holds another run: expected {key} = {wanted[key]}, got {found.get(key)}. "
+                "Choose another folder with --out."
+            )
+        return
+    write_json(run / "config.json", wanted)
+    write_json(run / "environment.json", describe_environment())
+
+
+def _record_environment(run: Path, done: int) -> None:
+    """Add what trains from here on to the run's record, where it differs from what trained before."""
+    recorded, here = read_json(run / "environment.json"), describe_environment()
+    continued = recorded.get("continued", [])
+    before = continued[-1] if continued else recorded
+    if any(before.get(key) != value for key, value in here.items()):
+        continued = [*continued, {"after_epoch": done, **here}]
+        write_json(run / "environment.json", {**recorded, "continued": continued})
+
+
+def _plain(working_size: int, dropout: float) -> keras.Model:
+    return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), dropout)
+
+
+def _plain_copy(network: keras.Model, working_size: int, dropout: float) -> keras.Model:
+    plain = _plain(working_size, dropout)
+    plain.set_weights(network.get_weights())
+    return plain
+
+
+def _write_plain(network: keras.Model, config: TrainingConfig, path: Path) -> keras.Model:
+    """Write and return ``network`` without its optimizer: a third of the size."""
+    plain = _plain_copy(network, config.working_size, config.dropout)
+    with replacing(path) as beside:
+        plain.save_weights(beside)
+    return plain
+
+
+def _read_plain(working_size: int, dropout: float, path: Path) -> keras.Model:
+    network = _plain(working_size, dropout)
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError) as error:
+        raise KitError(f"{path} cannot be read (truncated?). Train again into another folder.") from error
+    return network
+
+
+def _read_weights(config: TrainingConfig, path: Path) -> list[np.ndarray]:
+    return _read_plain(config.working_size, config.dropout, path).get_weights()
+
+
+def _kept(run: Path, when: str, epoch: int) -> Path:
+    return run / _SOUP / f"{when}-{epoch:04d}.weights.h5"
+
+
+def _build(working_size: int, config: TrainingConfig) -> keras.Model:
+    """To train."""
+    return faster_on_cpu(_plain(working_size, config.dropout))
+
+
+def _at_size(working_size: int, network: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The same weights in a network of its own that works at ``working_size``."""
+    resized = _build(working_size, config)
+    resized.set_weights(network.get_weights())
+    return resized
+
+
+class _Span(NamedTuple):
+    """One training of a phase: the epochs before the phase, before this training and after it."""
+
+    phase: Phase
+    start: int
+    first: int
+    last: int
+
+
+def _spans(config: TrainingConfig) -> Iterator[_Span]:
+    start = 0
+    for phase in config.phases:
+        for first in range(start, start + phase.all_epochs, phase.epochs):
+            yield _Span(phase, start, first, first + phase.epochs)
+        start += phase.all_epochs
+
+
+def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: int) -> None:
+    """Set what is trained and with what. A frozen backbone also keeps its BatchNorm statistics."""
+    network.get_layer(BACKBONE).trainable = not phase.head_only
+    _set_stochastic_depth(network, phase.stochastic_depth)
+    if phase.frozen_batchnorm:
+        for layer in network.get_layer(BACKBONE).layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+    if phase.head_only:
+        optimizer = keras.optimizers.Adam(phase.learning_rate)
+    else:
+        steps = phase.epochs * (cells // phase.batch_size)
+        warmup = min(phase.warmup_steps, steps // 2)
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=steps - warmup,
+            warmup_target=phase.learning_rate,
+            warmup_steps=warmup,
+        )
+        optimizer = _OPTIMIZERS[config.optimizer](
+            rate,
+            weight_decay=config.weight_decay,
+            clipnorm=1.0,
+            use_ema=config.ema_momentum > 0,
+            ema_momentum=config.ema_momentum,
+        )
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    network.compile(
+        optimizer,
+        training_loss(phase.policy, config.label_smoothing),
+        metrics=["accuracy"],
+        # XLA makes EfficientNetB3 eight times slower on a CPU; JAX has no other way.
+        jit_compile=keras.backend.backend() == "jax" or bool(accelerators()),
+    )
+    optimizer.build(network.trainable_variables)
+
+
+def _re_estimate_batchnorm(
+    network: keras.Model, training: CellSet, phase: Phase, config: TrainingConfig, epoch: int
+) -> None:
+    """From batches such as the next epoch of the phase would have, but for their size."""
+    size = min(BATCH_SIZE, len(training))
+    plain = _plain_copy(network, phase.working_size, config.dropout)
+    batches = training_batches(training, phase.policy, size, config.seed, epoch, epoch + 1, phase.untouched)
+    re_estimate(plain, (images for images, _ in batches.take(max(1, phase.batchnorm_images // size))))
+    network.set_weights(plain.get_weights())
+
+
+def _inverse_frequencies(training: CellSet) -> dict[int, float]:
+    """Of each class that occurs; their mean over the cells is 1."""
+    classes, counts = np.unique(training.labels, return_counts=True)
+    return dict(zip(classes.tolist(), (len(training) / (len(classes) * counts)).tolist(), strict=True))
+
+
+def _set_stochastic_depth(network: keras.Model, rate: float) -> None:
+    """Leave out residual blocks at rates that rise to ``rate``, as `keras.applications` does with 0.2."""
+    layers = network.get_layer(BACKBONE).layers
+    blocks = sorted({layer.name.split("_")[0] for layer in layers if layer.name.startswith("block")})
+    for layer in layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = rate * blocks.index(layer.name.split("_")[0]) / len(blocks)
+
+
+def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model, int]:
+    """The network of the newest checkpoint that can be read, compiled, and its epochs; else a new one and 0."""
+    for checkpoint in sorted((run / CHECKPOINTS).glob("epoch-*.weights.h5"), reverse=True):
+        done = int(checkpoint.name.removeprefix("epoch-").split(".")[0])
+        span = next(span for span in _spans(config) if done <= span.last)
+        network = _build(span.phase.working_size, config)
+        _compile(network, span.phase, config, cells)
+        try:
+            network.load_weights(checkpoint)
+        except (OSError, ValueError, KeyError) as error:
+            print(f"{checkpoint} cannot be read ({first_line(error)}); the one before it is tried")
+            continue
+        lines = (run / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
+        write_text(run / METRICS, "".join(lines[:done]))
+        if done == span.last:
+            network.optimizer.finalize_variable_values(network.trainable_variables)
+        print(f"resumed after epoch {done}")
+        return network, done
+    (run / METRICS).unlink(missing_ok=True)
+    return _build(config.phases[0].working_size, config), 0

@@ -1,0 +1,148 @@
+"""Where the weights start: ImageNet by download, the weights that come with the kit, a file, or scratch."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from bloodcells.errors import KitError, first_line
+from bloodcells.files import WEIGHTS, read_json
+from bloodcells.network.network import BACKBONE, build_network
+
+KIT = Path(__file__).parents[1] / "weights"
+"""The weights that come with the kit: a folder that is read like that of a run."""
+
+STARTS = ("auto", "imagenet", "kit", "scratch")
+"""The starts that have a name; any other is the path of a file."""
+_PATIENCE = 20.0  # seconds that a server may be silent
+
+
+def starting_point(init: str, data: str, run: Path | None = None) -> str:
+    """Where training starts: ``init`` itself, or what ``auto`` stands for.
+
+    That is what ``run`` has started from, if it was begun before; ``kit`` for the ``synthetic`` smear, which is there
+    to try the kit without any download; else ``imagenet`` where those weights can be had, and ``kit`` where not.
+    """
+    if init != "auto":
+        return init
+    if run is not None and (run / "config.json").exists():
+        return str(read_json(run / "config.json")["init"])
+    if data == "synthetic":
+        return "kit"
+    try:
+        with _impatient():
+            keras.applications.EfficientNetB3(include_top=False, weights="imagenet")
+    except Exception as error:  # whatever it is, they cannot be had
+        print(f"no ImageNet weights ({first_line(error)})", flush=True)
+        return "kit"
+    return "imagenet"
+
+
+def initialise(network: keras.Model, init: str) -> None:
+    """Load the backbone's starting weights into ``network``, in place.
+
+    The layers are copied by name into our own preprocessing, and the features of both backbones are compared,
+    because weights trained behind another preprocessing would load without a word.
+
+    Args:
+        network: what `network.build_network` gives.
+        init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), ``kit`` (what comes
+            with the kit, head included if the classes are as many), the path of an ``.h5`` file for
+            ``keras.applications.EfficientNetB3(include_top=False)`` on RGB 0..255, or the path of a ``.weights.h5``
+            file that this kit has trained, head included.
+
+    Raises:
+        KitError: no network and nothing cached; the file is missing, is not of this backbone, or expects
+            another preprocessing.
+    """
+    if init == "scratch":
+        return
+    path = KIT / WEIGHTS if init == "kit" else Path(init)
+    if is_trained(path):
+        _load_trained(network, path)
+        return
+    backbone = network.get_layer(BACKBONE)
+    source = _source_backbone(init, backbone.input_shape[1:])
+    for layer in source.layers:
+        if layer.weights and not isinstance(layer, keras.layers.Normalization):
+            backbone.get_layer(layer.name).set_weights(layer.get_weights())
+    _refuse_other_preprocessing(source, network, init)
+
+
+def is_trained(path: Path) -> bool:
+    """Whether the file holds a backbone with a head on it, as this kit trains it, and not a backbone alone."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path) as weights:
+        return "layers/functional" in weights
+
+
+def _load_trained(network: keras.Model, path: Path) -> None:
+    """Everything, or the backbone alone where the head is for another number of classes."""
+    try:
+        with h5py.File(path) as weights:
+            classes = weights["layers/dense/vars/1"].shape[0]
+        if classes == network.output_shape[-1]:
+            network.load_weights(path)
+            return
+        print(f"{path.name} tells {classes} classes apart, not {network.output_shape[-1]}: the head starts anew")
+        backbone = network.get_layer(BACKBONE)
+        size = backbone.input_shape[1]
+        trained = build_network(size, size, classes)
+        # In a file, a network that resizes its input has one layer more, but the same names.
+        trained.load_weights(path)
+        backbone.set_weights(trained.get_layer(BACKBONE).get_weights())
+    except (OSError, ValueError, KeyError) as error:
+        raise KitError(
+            f"{path} does not hold the weights of a network of this kit: {first_line(error)}. Give another file."
+        ) from error
+
+
+def _source_backbone(init: str, input_shape: tuple[int, int, int]) -> keras.Model:
+    if init != "imagenet" and not Path(init).is_file():
+        raise KitError(
+            f"init not found: expected imagenet, kit, scratch or an existing .h5 file, got {init}. Check the path."
+        )
+    try:
+        with _impatient():
+            return keras.applications.EfficientNetB3(
+                include_top=False, weights=init, input_shape=input_shape, pooling="avg"
+            )
+    except Exception as error:
+        if init == "imagenet":
+            raise KitError(
+                "the ImageNet weights could not be downloaded: they need the network once "
+                f"({first_line(error)}). Pass a file with --init FILE.h5, or start with --init kit."
+            ) from error
+        raise KitError(
+            f"{init} does not hold an EfficientNetB3 without its top: {first_line(error)}. Give another file."
+        ) from error
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """A download that hears nothing for a while fails; Keras itself would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _refuse_other_preprocessing(source: keras.Model, network: keras.Model, init: str) -> None:
+    size = source.input_shape[1]
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
+    standardised = network.get_layer("standardisation")(pixels)
+    ours = network.get_layer(BACKBONE).predict_on_batch(keras.ops.convert_to_numpy(standardised))
+    theirs = source.predict_on_batch(pixels)
+    difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    if difference > 0.01:
+        raise KitError(
+            f"{init} expects another preprocessing: expected equal features on RGB 0..255 standardised by ImageNet's "
+            f"mean and deviation, got a relative difference of {difference:.2g}. Convert the file."
+        )

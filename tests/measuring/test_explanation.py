@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+
+from bloodcells.data.cells import CellSet
+from bloodcells.measuring import explanation
+from bloodcells.measuring.explanation import activation_maps, confident_errors, read_errors, write_errors
+from bloodcells.network.network import BACKBONE, build_network
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return build_network(image_size=64, working_size=64, classes=4)
+
+
+@pytest.fixture(scope="module")
+def cells() -> CellSet:
+    images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    return CellSet(images, np.arange(6) % 4, "noise")
+
+
+def test_the_most_confident_errors_come_first_and_nothing_right_is_shown(network, cells, monkeypatch):
+    probabilities = np.full((6, 4), 0.1)
+    chosen, sure = [0, 2, 3, 3, 0, 2], [0.9, 0.5, 0.8, 0.7, 0.9, 0.6]
+    probabilities[np.arange(6), chosen] = sure
+    errors = confident_errors(network, cells, probabilities)
+    assert errors.confidence.tolist() == pytest.approx([0.8, 0.6, 0.5])
+    np.testing.assert_array_equal(errors.images, cells.images[[2, 5, 1]])
+    assert (errors.labels != errors.predicted).all()
+    monkeypatch.setattr(explanation, "SHOWN", 2)
+    np.testing.assert_array_equal(confident_errors(network, cells, probabilities).images, cells.images[[2, 5]])
+
+
+def test_a_map_is_the_evidence_for_the_class(network):
+    """An even image has the same evidence in every view and position: that of a single view, made symmetric."""
+    even, classes = np.full((6, 64, 64, 3), 90.0, np.float32), np.array([0, 1, 2, 3, 0, 1])
+    maps = activation_maps(network, even, classes)
+    backbone = network.get_layer(BACKBONE)
+    last = keras.Model(backbone.input, backbone.get_layer("top_activation").output)
+    found = last.predict(network.get_layer("standardisation")(even), verbose=0)
+    kernel = network.get_layer("probabilities").get_weights()[0]
+    mean = np.stack([(image @ kernel[:, label]).mean() for image, label in zip(found, classes, strict=True)])
+    assert maps.shape == (6, 8, 8) and maps.dtype == np.float32
+    np.testing.assert_allclose(maps, np.broadcast_to((mean > 0)[:, None, None], maps.shape), atol=1e-3)
+
+
+def test_a_map_moves_with_what_is_shown(network):
+    """By a place of the finer grid, 8 px of 64, but where that leads into the next place of the network's own."""
+    place = np.zeros((2, 64, 64, 3), np.float32) + 200
+    place[0, 24:40, 24:40] = place[1, 32:48, 24:40] = (20, 0, 90)
+    still, moved = activation_maps(network, place, np.array([1, 1]))
+    after, before = moved[[1, 2, 3, 5, 6, 7]], still[[0, 1, 2, 4, 5, 6]]
+    np.testing.assert_allclose(after / after.max(), before / before.max(), atol=1e-3)
+    assert np.abs(moved - still).max() > 0.03
+
+
+def test_a_map_turns_with_its_image(network, cells):
+    classes = np.arange(6) % 4
+    upright, turned = (activation_maps(network, np.rot90(cells.images, k, axes=(1, 2)), classes) for k in (0, 1))
+    assert upright.max() == 1 and upright.min() < 0.9
+    np.testing.assert_allclose(np.rot90(upright, axes=(1, 2)), turned, atol=1e-3)
+
+
+def test_a_set_without_errors_is_kept_and_read_as_one(network, cells, tmp_path):
+    none = confident_errors(network, cells, np.eye(4)[cells.labels])
+    some = confident_errors(network, cells, np.eye(4)[(cells.labels + 1) % 4])
+    write_errors(tmp_path, {"clean": none, "composite": some})
+    kept = read_errors(tmp_path)
+    assert len(kept["clean"].images) == 0
+    np.testing.assert_array_equal(kept["composite"].maps, some.maps)
+    assert read_errors(tmp_path / "elsewhere") == {}

@@ -1,0 +1,136 @@
+"""The cleaning page: one file, nothing fetched, every dropped picture on it, figures drawn from what they are given."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
+from bloodcells.cleaning.calibration import Calibration, calibrate
+from bloodcells.competition import COMPETITION
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import draw_smear
+from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
+from bloodcells.pages.cleaning_page import write_cleaning_page
+
+SETTINGS = CleaningSettings()
+VOID = {"meta", "img"}
+
+
+@pytest.fixture(scope="module")
+def cells() -> CellSet:
+    return draw_smear(150, seed=1).cells
+
+
+@pytest.fixture(scope="module")
+def table(cells: CellSet) -> CleaningTable:
+    return examine(cells, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def calibration(cells: CellSet, table: CleaningTable) -> Calibration:
+    return calibrate(cells.take(table.kept), SETTINGS, n_cells=100, copies_per_kind=10)
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory, cells, table, calibration) -> str:
+    path = tmp_path_factory.mktemp("a page") / "cleaning.html"
+    write_cleaning_page(path, cells, table, SETTINGS, calibration)
+    return path.read_text(encoding="utf-8")
+
+
+class Reader(HTMLParser):
+    """Collects the tags that stay open and whatever a browser would fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.pictures = 0
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        assert tag not in {"script", "link", "iframe"}
+        self.pictures += tag == "img"
+        self.fetched += [value for name, value in values.items() if name in {"src", "href"} and value]
+        if tag == "img":
+            assert values["alt"] and values["width"]
+
+
+def read(text: str) -> Reader:
+    reader = Reader()
+    reader.feed(text)
+    return reader
+
+
+def test_nothing_is_fetched(text):
+    assert "url(http" not in text and "@import" not in text
+    assert all(source.startswith(("data:image/jpeg;base64,", "#")) for source in read(text).fetched)
+
+
+def test_the_headline_and_every_reason_are_counted(text, table):
+    counts = table.counts()
+    assert f"<h1>{counts['images']:,} images, {counts['kept']:,} to learn from</h1>" in text
+    assert f"Near duplicates: {counts['near_duplicates']}" in text
+    assert f"Junk: {counts['junk']} images, 2 pictures" in text
+    assert f"Label conflicts: {counts['label_conflicts']}" in text
+
+
+def test_every_near_duplicate_stands_beside_what_is_kept_of_it(text, table):
+    for index in np.flatnonzero(table.reason == "near_duplicate"):
+        partners = np.flatnonzero((table.cluster == table.cluster[index]) & (table.reason == ""))
+        assert f"{index}, dropped" in text and f"{partners[0]}, kept" in text
+
+
+def test_the_page_follows_the_reader_and_fits_a_phone(text):
+    assert "prefers-color-scheme: dark" in text and 'name="viewport"' in text
+    svg = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert len(svg) == 2
+    assert all("#000000" not in one and "currentColor" in one for one in svg)
+
+
+def test_a_page_without_defects_or_calibration_leaves_sections_out(tmp_path, cells, table):
+    sound = cells.take(table.kept)
+    write_cleaning_page(tmp_path / "page.html", sound, examine(sound), SETTINGS)
+    text = (tmp_path / "page.html").read_text()
+    assert "Junk:" not in text and "duplicates:" not in text and text.count("<svg") == 1
+    assert f"{len(sound):,} images, {len(sound):,} to learn from" in text
+
+
+def test_suspected_labels_are_shown_with_both_names(tmp_path, cells, table):
+    confident = np.full((len(table), 8), 0.01)
+    confident[np.arange(len(table)), table.label] = 0.93
+    one = int(table.kept[0])
+    confident[one] = np.roll(confident[one], 1)
+    write_cleaning_page(tmp_path / "page.html", cells, table.with_suspected_labels(confident), SETTINGS)
+    text = (tmp_path / "page.html").read_text()
+    names = [COMPETITION.classes[label] for label in (table.label[one], (table.label[one] + 1) % 8)]
+    assert "Suspected labels: 1" in text
+    assert f"<b>{names[0]} 1&nbsp;%</b>{names[1]}? 93&nbsp;%<br>image {one}</figcaption>" in text
+    assert f"in this way it gives {1 - 1 / len(table):.1%} of the images" in text
+
+
+def test_labels_that_were_not_examined_are_not_called_sound(text):
+    assert "Suspected labels: not examined" in text
+
+
+def test_the_origin_is_escaped(tmp_path, cells, table):
+    named = CellSet(cells.images, cells.labels, "<b>cells & more</b>.npz")
+    write_cleaning_page(tmp_path / "page.html", named, table, SETTINGS)
+    assert "&lt;b&gt;cells &amp; more" in (tmp_path / "page.html").read_text()
+
+
+def test_equal_findings_give_equal_pages(tmp_path, cells, table, calibration, text):
+    write_cleaning_page(tmp_path / "page.html", cells, table, SETTINGS, calibration)
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == text
+
+
+def test_the_figures_show_what_they_are_given(table, calibration):
+    hashes, pixels = distance_distributions(calibration, SETTINGS).axes
+    copies = sum(bar.get_height() for bar in hashes.containers[0])
+    assert copies == pytest.approx(1)
+    assert hashes.lines[0].get_xdata()[0] == SETTINGS.max_distance + 1
+    assert pixels.lines[0].get_xdata()[0] == SETTINGS.min_similarity
+    (axes,) = junk_distribution(table, SETTINGS).axes
+    drawn = sum(bar.get_height() for container in axes.containers for bar in container)
+    assert drawn == (~table.exact_duplicate).sum()

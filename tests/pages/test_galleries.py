@@ -1,0 +1,101 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bloodcells.cleaning import CleaningSettings, examine
+from bloodcells.competition import COMPETITION
+from bloodcells.corruption.composite import corrupt
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, Smear, draw_smear
+from bloodcells.pages.galleries import (
+    cells_by_class,
+    clean_beside_composite,
+    dropped_images,
+    one_of_each_class,
+    policy_gallery,
+    policy_views,
+)
+
+STEP = COMPETITION.image_size + 4
+
+
+@pytest.fixture(scope="module")
+def smear() -> Smear:
+    return draw_smear(FEWEST_CELLS)
+
+
+@pytest.fixture(scope="module")
+def cells(smear: Smear) -> CellSet:
+    return smear.cells.take(np.flatnonzero(smear.truth.defect == ""))
+
+
+def tile(axes, row: int, column: int) -> np.ndarray:
+    """The image at a place of a contact sheet."""
+    sheet = axes.images[0].get_array()
+    size = COMPETITION.image_size
+    return np.asarray(sheet[row * STEP : row * STEP + size, column * STEP : column * STEP + size])
+
+
+def is_of_class(cells: CellSet, image: np.ndarray, label: int) -> bool:
+    return bool((cells.images[cells.labels == label] == image).all((1, 2, 3)).any())
+
+
+def names(axes) -> list[str]:
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+def test_each_row_holds_cells_of_its_class(cells: CellSet) -> None:
+    (axes,) = cells_by_class(cells, "cells", columns=3).axes
+    for row, name in enumerate(COMPETITION.classes):
+        assert names(axes)[row] == f"{name} ({(cells.labels == row).sum()})"
+        assert all(is_of_class(cells, tile(axes, row, column), row) for column in range(3))
+
+
+def test_composite_stands_beside_the_same_clean_cell(cells: CellSet) -> None:
+    clean, composite = clean_beside_composite(cells, "cells", columns=2, seed=5).axes
+    rows = len(COMPETITION.classes)
+    shown = np.array([tile(clean, row, column) for row in range(rows) for column in range(2)])
+    assert all(is_of_class(cells, image, place // 2) for place, image in enumerate(shown))
+    expected = corrupt(CellSet(shown, np.repeat(range(rows), 2), "shown"), seed=5).images
+    for place, image in enumerate(expected):
+        np.testing.assert_array_equal(tile(composite, *divmod(place, 2)), image)
+
+
+def test_policies_are_shown_below_the_same_cells(cells: CellSet) -> None:
+    (axes,) = policy_gallery(cells.images[:5], ("none", "flips"), "policies").axes
+    assert names(axes) == ["as it is", "none", "flips"]
+    for column in range(5):
+        np.testing.assert_array_equal(tile(axes, 0, column), cells.images[column])
+        np.testing.assert_array_equal(tile(axes, 1, column), cells.images[column])
+        assert np.sort(tile(axes, 2, column), axis=None).tolist() == np.sort(cells.images[column], axis=None).tolist()
+
+
+def test_views_of_a_policy_are_shown_below_a_cell_of_each_class(cells: CellSet) -> None:
+    shown = one_of_each_class(cells)
+    assert all(is_of_class(cells, image, label) for label, image in enumerate(shown))
+    (axes,) = policy_views(shown, "flips", "flips", views=3).axes
+    assert names(axes) == ["as it is", "view 1", "view 2", "view 3"]
+    for column, image in enumerate(shown):
+        np.testing.assert_array_equal(tile(axes, 0, column), image)
+        assert all(np.array_equal(np.sort(tile(axes, row, column), None), np.sort(image, None)) for row in (1, 2, 3))
+    views = [np.concatenate([tile(axes, row, column) for column in range(len(shown))]) for row in (1, 2, 3)]
+    assert len({view.tobytes() for view in views}) == 3
+
+
+def test_what_is_dropped_is_shown_with_the_copy_that_is_kept(smear: Smear) -> None:
+    table = examine(smear.cells, CleaningSettings())
+    (axes,) = dropped_images(smear.cells, table, "dropped", columns=4).axes
+    counts = table.counts()
+    assert names(axes)[0] == f"junk ({counts['junk']})"
+    row = next(row for row, name in enumerate(names(axes)) if name.startswith("exact duplicate"))
+    np.testing.assert_array_equal(tile(axes, row, 0), tile(axes, row, 1))
+    junk = smear.cells.images[smear.truth.defect == "junk"]
+    assert (junk == tile(axes, 0, 0)).all((1, 2, 3)).any()
+    assert not np.array_equal(tile(axes, 0, 0), tile(axes, 0, 1))
+
+
+def test_clean_file_gives_a_sheet_that_says_so(cells: CellSet) -> None:
+    table = SimpleNamespace(reason=np.full(len(cells), ""))
+    (axes,) = dropped_images(cells, table, "dropped").axes
+    assert names(axes) == ["nothing"]

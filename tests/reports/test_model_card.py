@@ -1,0 +1,26 @@
+"""The card of the weights that come with the kit is made from the records beside them, and they are what it says."""
+
+from bloodcells.files import read_json, sha256_of
+from bloodcells.training.start import KIT
+from reports.make.model_card import CARD, model_card
+
+
+def test_the_card_is_that_of_its_records() -> None:
+    assert (KIT / CARD).read_text(encoding="utf-8") == model_card(KIT), (
+        "run: python -m reports.make.model_card src/bloodcells/weights"
+    )
+
+
+def test_the_weights_are_those_of_the_card() -> None:
+    told = read_json(KIT / "weights.json")
+    weights = KIT / told["file"]
+    assert weights.stat().st_size == told["bytes"]
+    assert sha256_of(weights) == told["sha256"]
+    assert told["sha256"] in model_card(KIT)
+
+
+def test_the_card_warns() -> None:
+    card = model_card(KIT)
+    assert "Not for diagnosis" in card
+    assert "CC BY 4.0" in " ".join(card.split())
+    assert read_json(KIT / "config.json")["init"] == "scratch", "weights made from ImageNet's must not be handed on"

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bloodcells.errors import KitError
+from bloodcells.files import write_json
+from bloodcells.pages.record import read_records, run_record
+from reports.make.readme import draw_picture, filled
+
+TEMPLATE = """# Title
+<!-- results: made by reports.make.readme -->
+stale | table
+<!-- end of results -->
+between
+<!-- costs: made by reports.make.readme -->
+<!-- end of costs -->
+<!-- timing: made by reports.make.readme -->
+<!-- end of timing -->
+after
+"""
+TIMING = {
+    "zips": [
+        {"settings": {"tta_level": 1}, "images": 3421, "zip_to_score_seconds": 40.4, "load_seconds": 4.04,
+         "predict_seconds": 30.3, "images_per_second": 112.9, "peak_memory": 1_230_000_000,
+         "prediction_run_seconds": 36.0}
+    ]
+}  # fmt: skip
+
+
+def test_rows_are_made_from_the_records(run_folder: Path, tmp_path: Path) -> None:
+    record = run_record(run_folder)
+    write_json(tmp_path / "reports" / "a-page" / "record.json", record)
+    readme = filled(TEMPLATE, read_records(tmp_path / "reports"), TIMING, "reports")
+    clean, composite = (record["scores"][name]["accuracy"] for name in ("clean", "composite"))
+    assert (
+        "| [this kit: EfficientNetB3, quick](reports/a-page/index.md) | training_set.npz | "
+        f"{clean:.4f} (hold-out) | {composite:.4f} (composite hold-out) | 160 | "
+        "seed 0; init backbone.h5; 4 rotations; 2 cores (Invented CPU), no GPU |"
+    ) in readme
+    costs = "| invented-quick-0 | backbone.h5 | 1,280 | 4 | 64 | 2 cores (Invented CPU), no GPU | 0.1 | 6.7 | 0.3 |"
+    assert f"{costs} 0.7 | 7.7 |\n" in readme
+    assert "| 4 rotations | 3,421 | 40 | 4.0 | 30 | 113 | 1.23 | 6% |" in readme
+    assert "stale" not in readme
+    assert readme.startswith("# Title\n<!--") and "\nbetween\n" in readme and readme.endswith("\nafter\n")
+
+
+def test_filling_again_changes_nothing(run_folder: Path) -> None:
+    record = {**run_record(run_folder), "page": "a-page"}
+    once = filled(TEMPLATE, [record], TIMING, "reports")
+    assert filled(once, [record], TIMING, "reports") == once
+
+
+def test_without_records_the_tables_say_so() -> None:
+    readme = filled(TEMPLATE, [], TIMING, "reports")
+    assert "| this kit | no run is published yet |" in readme
+    assert "0.9687 (hidden set)" in readme
+
+
+def test_missing_marker_is_refused() -> None:
+    with pytest.raises(KitError, match="lacks its costs"):
+        filled(TEMPLATE.replace("end of costs", "end"), [], TIMING, "reports")
+
+
+def test_picture_is_light_and_not_empty(tmp_path: Path) -> None:
+    draw_picture(tmp_path / "smear.png")
+    with Image.open(tmp_path / "smear.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert pixels.shape[1] < 1_200 and pixels.std() > 30
+    assert (tmp_path / "smear.png").stat().st_size < 1_000_000

@@ -1,0 +1,26 @@
+"""The page that tells everything is that of the records, and its twin shows the same."""
+
+import re
+from pathlib import Path
+
+from reports.make.story import story
+
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
+
+
+def test_the_published_page_is_that_of_the_records():
+    assert (REPORTS / "index.md").read_text(encoding="utf-8") == story(REPORTS)
+
+
+def test_every_picture_and_page_it_names_is_there():
+    targets = re.findall(r"\]\((?!https:)([^)#]+)", (REPORTS / "index.md").read_text(encoding="utf-8"))
+    assert len(targets) > 10
+    assert [target for target in targets if not (REPORTS / target).exists()] == []
+
+
+def test_the_twin_has_the_same_tables_and_pictures():
+    text, page = (REPORTS / name for name in ("index.md", "index.html"))
+    markdown, html = text.read_text(encoding="utf-8"), page.read_text(encoding="utf-8")
+    assert html.count("<img ") == len(re.findall(r"^!\[", markdown, re.MULTILINE))
+    assert html.count("<table>") == len(re.findall(r"^\| -", markdown, re.MULTILINE))
+    assert "| ---" not in html

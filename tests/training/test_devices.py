@@ -1,0 +1,94 @@
+"""Two virtual devices train as one does. In processes of their own: backend and devices are set once in each."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bloodcells.errors import KitError
+from bloodcells.training.devices import spread_over
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+count, run = int(sys.argv[1]), Path(sys.argv[2])
+one = tf.config.LogicalDeviceConfiguration()
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one] * 2)
+
+import keras
+
+from bloodcells.training import loop as training
+from bloodcells.data.cells import CellSet
+from bloodcells.recipe import Phase, TrainingConfig
+
+
+def small_network(image_size, working_size, classes, dropout):
+    pixels = keras.Input((image_size, image_size, 3))
+    backbone = keras.Sequential(
+        [keras.Input((image_size, image_size, 3)), keras.layers.Conv2D(8, 4, strides=4, activation="relu"),
+         keras.layers.GlobalAveragePooling2D()],
+        name=training.BACKBONE,
+    )
+    scaled = keras.layers.Rescaling(1 / 255)(pixels)
+    return keras.Model(pixels, keras.layers.Dense(classes, activation="softmax")(backbone(scaled)))
+
+
+training.build_network = small_network
+draw = np.random.default_rng(0)
+labels = np.arange(64) % 8
+cells = CellSet(draw.integers(0, 30 * (1 + labels[:, None, None, None]), (64, 96, 96, 3)).astype(np.uint8), labels, "x")
+phase = Phase("all", 5, "flips", 96, batch_size=16, learning_rate=1e-2, warmup_steps=2)
+training.train(cells, {"clean": cells}, TrainingConfig("scratch", (phase,)), run, devices=count)
+if count == 1:
+    used = 1
+elif keras.backend.backend() == "jax":
+    used = keras.distribution.distribution().device_mesh.devices.size
+else:
+    used = len(training.spread_over(count)().__enter__().extended.parameter_devices)
+print(json.dumps({"used": used, "loss": [json.loads(line)["loss"] for line in (run / "metrics.jsonl").open()]}))
+"""
+
+
+def trained(backend: str, count: int, folder: Path) -> dict:
+    command = [sys.executable, "-c", SCRIPT, str(count), str(folder / str(count))]
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_have_the_loss_curve_of_one(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    one, two = trained(backend, 1, tmp_path), trained(backend, 2, tmp_path)
+    assert (one["used"], two["used"]) == (1, 2)
+    assert one["loss"][-1] < one["loss"][0] - 0.05
+    assert two["loss"] == pytest.approx(one["loss"], abs=1e-3)
+
+
+def test_more_devices_than_there_are_is_refused():
+    with pytest.raises(KitError, match=r"devices: expected 1 to \d+, got 99\. Here are cpu:0"):
+        spread_over(99)
+
+
+def test_another_backend_is_refused(monkeypatch):
+    import keras
+
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1"])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(KitError, match="expected the backend tensorflow or jax, got torch"):
+        spread_over(2)

@@ -1,0 +1,290 @@
+"""One small run, cut off and resumed in every way: EfficientNetB3 at 32 px on a hundred synthetic cells."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+import numpy as np
+import pytest
+
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.errors import KitError
+from bloodcells.files import WEIGHTS, read_json, write_json
+from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.training import loop as training
+
+HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
+WHOLE = Phase("fine-tuning", 2, "flips", 32, batch_size=16, learning_rate=1e-3, warmup_steps=2)
+CONFIG = TrainingConfig(init="scratch", phases=(HEAD, WHOLE))
+SOUP = replace(CONFIG, phases=(replace(WHOLE, name="soup", epochs=1, stochastic_depth=0.0, soup=2),), dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def cells() -> CellSet:
+    return draw_smear(FEWEST_CELLS, seed=1).cells.take(np.arange(48))
+
+
+@pytest.fixture(scope="module")
+def complete(cells, tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("complete run")
+    training.train(cells, {"clean": cells}, CONFIG, run)
+    return run
+
+
+def lines(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def cut_off_after(epoch: int, complete: Path, run: Path) -> None:
+    """Make of a complete run the folder that a run killed during epoch ``epoch`` + 1 leaves."""
+    shutil.copytree(complete, run)
+    (run / WEIGHTS).unlink()
+    for checkpoint in (run / "checkpoints").glob("*.h5"):
+        if int(checkpoint.name[6:10]) > epoch:
+            checkpoint.unlink()
+
+
+def test_a_run_folder_tells_the_whole_run(complete, cells):
+    config = json.loads((complete / "config.json").read_text())
+    assert config["data_sha256"] == cells.sha256
+    assert config["policy"] == "flips"
+    assert json.loads((complete / "environment.json").read_text())["backend"] == "tensorflow"
+    records = lines(complete)
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    assert [record["phase"] for record in records] == ["head", "fine-tuning", "fine-tuning"]
+    assert all(0 <= record["clean_accuracy"] <= 1 for record in records)
+    assert records[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
+
+
+def test_only_the_last_two_checkpoints_are_kept(complete):
+    assert sorted(path.name for path in (complete / "checkpoints").iterdir()) == [
+        "epoch-0002.weights.h5",
+        "epoch-0003.weights.h5",
+    ]
+
+
+def test_the_result_carries_no_optimizer(complete):
+    newest = complete / "checkpoints" / "epoch-0003.weights.h5"
+    assert (complete / WEIGHTS).stat().st_size < 0.4 * newest.stat().st_size
+
+
+def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
+    run = tmp_path / "head only"
+    training.train(cells, {}, replace(CONFIG, phases=(HEAD,)), run)
+    keras.utils.set_random_seed(CONFIG.seed)
+    untrained = training.build_network(96, 32, 8, CONFIG.dropout)
+    trained = training.load_network(run)
+    for before, after in zip(
+        untrained.get_layer(training.BACKBONE).get_weights(),
+        trained.get_layer(training.BACKBONE).get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_complete_run_is_used_and_not_trained_again(complete, cells, capsys):
+    before = (complete / "metrics.jsonl").read_bytes()
+    training.train(cells, {"clean": cells}, CONFIG, complete)
+    assert "already trained" in capsys.readouterr().out
+    assert (complete / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_result(complete, cells, tmp_path, capsys):
+    """Killed with its newest checkpoint half written: the one before it is used."""
+    run = tmp_path / "cut off"
+    cut_off_after(3, complete, run)
+    newest = run / "checkpoints" / "epoch-0003.weights.h5"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    training.train(cells, {"clean": cells}, CONFIG, run)
+    output = capsys.readouterr().out
+    assert "epoch-0003.weights.h5 cannot be read" in output
+    assert "resumed after epoch 2" in output
+    assert [record["epoch"] for record in lines(run)] == [1, 2, 3]
+    np.testing.assert_allclose(
+        training.load_network(run).predict(cells.images.astype(np.float32), verbose=0),
+        training.load_network(complete).predict(cells.images.astype(np.float32), verbose=0),
+        atol=0.02,
+    )
+
+
+def test_a_run_that_goes_on_elsewhere_says_where(tmp_path, monkeypatch):
+    write_json(tmp_path / "environment.json", {"cores": 2, "accelerators": []})
+    for done, cores in ((1, 2), (2, 16), (3, 16), (4, 2)):
+        monkeypatch.setattr(training, "describe_environment", lambda c=cores: {"cores": c, "accelerators": []})
+        training._record_environment(tmp_path, done)
+    recorded = read_json(tmp_path / "environment.json")
+    assert recorded["cores"] == 2
+    assert [(one["after_epoch"], one["cores"]) for one in recorded["continued"]] == [(2, 16), (4, 2)]
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"phases": (WHOLE,)}])
+def test_a_folder_of_another_run_is_refused(complete, cells, change):
+    with pytest.raises(KitError, match=f"holds another run: expected {next(iter(change))} = .*, got"):
+        training.train(cells, {}, replace(CONFIG, **change), complete)
+
+
+def test_a_phase_ends_with_the_average_of_its_weights_also_when_it_was_cut_off_right_after(cells, tmp_path):
+    averaged = replace(CONFIG, phases=(replace(WHOLE, epochs=1),), ema_momentum=0.9)
+    kept = training.train(cells, {}, averaged, tmp_path).get_weights()
+    (tmp_path / WEIGHTS).unlink()
+    for before, after in zip(kept, training.train(cells, {}, averaged, tmp_path).get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    raw = training.build_network(96, 32, 8, CONFIG.dropout)
+    raw.load_weights(next((tmp_path / "checkpoints").glob("*.h5")))
+    assert not np.array_equal(raw.get_layer("probabilities").kernel, kept[-2])
+
+
+class Beginnings(training.EpochEnd):
+    """Keeps the weights with which each training begins."""
+
+    seen: ClassVar[list[list[np.ndarray]]] = []
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.seen.append(self.model.get_weights())
+
+
+@pytest.fixture(scope="module")
+def soup(cells, tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("soup")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "EpochEnd", Beginnings)
+        training.train(cells, {}, SOUP, run)
+    return run
+
+
+def kept(run: Path, name: str) -> list[np.ndarray]:
+    network = training.build_network(96, 32, 8, SOUP.dropout)
+    network.load_weights(run / "soup" / f"{name}.weights.h5")
+    return network.get_weights()
+
+
+def distance(one: list[np.ndarray], other: list[np.ndarray]) -> float:
+    return float(np.mean([np.abs(a - b).mean() for a, b in zip(one, other, strict=True)]))
+
+
+def test_each_training_of_a_soup_begins_at_the_same_weights(soup):
+    first, second = Beginnings.seen
+    assert distance(first, second) == distance(first, kept(soup, "before-0000")) == 0
+
+
+def test_a_soup_is_the_average_of_its_trainings(soup):
+    assert [record["phase"] for record in lines(soup)] == ["soup, 1 of 2", "soup, 2 of 2"]
+    assert SOUP.epochs == 2
+    first, second = kept(soup, "after-0001"), kept(soup, "after-0002")
+    assert distance(first, second) > 0
+    for average, one, other in zip(training.load_network(soup).get_weights(), first, second, strict=True):
+        np.testing.assert_allclose(average, (one + other) / 2, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("epoch", [1, 2], ids=["between its trainings", "after the last"])
+def test_a_soup_that_was_cut_off_goes_on_to_the_same_result(soup, cells, tmp_path, epoch):
+    run = tmp_path / "cut off"
+    cut_off_after(epoch, soup, run)
+    found = training.train(cells, {}, SOUP, run).get_weights()
+    apart = distance(kept(soup, "after-0001"), kept(soup, "after-0002"))
+    assert distance(found, training.load_network(soup).get_weights()) < 0.1 * apart
+
+
+def test_a_phase_ends_with_batchnorm_statistics_of_large_batches(complete, cells, tmp_path):
+    still = replace(WHOLE, epochs=1, learning_rate=0.0, frozen_batchnorm=True, batchnorm_images=96)
+    init = str(complete / WEIGHTS)
+    found = training.train(cells, {}, replace(CONFIG, init=init, phases=(still,)), tmp_path)
+    expected = training.load_network(complete)
+    for variable, before in zip(found.trainable_variables, expected.trainable_variables, strict=True):
+        np.testing.assert_array_equal(variable, before)
+    batches = training.training_batches(cells, "flips", 48, CONFIG.seed, 1, 2)
+    training.re_estimate(expected, [images for images, _ in batches])
+    for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert distance(found.get_weights(), training.load_network(complete).get_weights()) > 0
+
+
+def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
+    network = training.build_network(96, 32, 8, 0.2)
+    drops = [layer for layer in network.get_layer(training.BACKBONE).layers if isinstance(layer, keras.layers.Dropout)]
+    own = [layer.rate for layer in drops]
+    training._set_stochastic_depth(network, 0.0)
+    assert {layer.rate for layer in drops} == {0.0}
+    training._set_stochastic_depth(network, 0.2)
+    assert [layer.rate for layer in drops] == pytest.approx(own)
+
+
+def test_a_frozen_batchnorm_keeps_everything_while_the_kernels_train(complete, cells, tmp_path):
+    frozen = replace(CONFIG, phases=(replace(WHOLE, epochs=1, frozen_batchnorm=True),))
+    frozen = replace(frozen, init=str(complete / WEIGHTS))
+    before = training.load_network(complete).get_layer(training.BACKBONE).layers
+    after = training.train(cells, {}, frozen, tmp_path).get_layer(training.BACKBONE).layers
+    normalizations = (keras.layers.BatchNormalization, keras.layers.Normalization)
+    for old, new in zip(before, after, strict=True):
+        same = [np.array_equal(*pair) for pair in zip(old.get_weights(), new.get_weights(), strict=True)]
+        assert all(same) if isinstance(old, normalizations) else not any(same) or not same, old.name
+
+
+def test_class_weights_are_one_on_average():
+    labels = np.array([0] * 6 + [2] * 2)
+    weights = training._inverse_frequencies(CellSet(np.zeros((8, 96, 96, 3), np.uint8), labels, "invented"))
+    assert weights == {0: pytest.approx(8 / 12), 2: 2.0}
+
+
+def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_path):
+    run = tmp_path / "grown"
+    shutil.copytree(complete, run)
+    (run / WEIGHTS).unlink()
+    larger = Phase("larger", 1, "flips", 48, batch_size=16, learning_rate=0.0)
+    grown = replace(CONFIG, phases=(HEAD, WHOLE, larger))
+    write_json(run / "config.json", {**grown.as_dict(), "data_sha256": cells.sha256, "data_origin": cells.origin})
+    training.train(cells, {}, grown, run)
+    network = training.load_network(run)
+    assert network.get_layer(training.BACKBONE).input_shape == (None, 48, 48, 3)
+    for variable, before in zip(
+        network.trainable_variables, training.load_network(complete).trainable_variables, strict=True
+    ):
+        np.testing.assert_array_equal(variable, before)
+
+
+def test_a_line_of_metrics_without_any_checkpoint_is_dropped(complete, cells, tmp_path):
+    """Killed in the first epoch between the line and the checkpoint."""
+    run = tmp_path / "run"
+    cut_off_after(0, complete, run)
+    (run / "metrics.jsonl").write_text((complete / "metrics.jsonl").read_text().splitlines(keepends=True)[0])
+    training.train(cells, {"clean": cells}, CONFIG, run)
+    assert [record["epoch"] for record in lines(run)] == [1, 2, 3]
+
+
+def test_a_folder_of_other_cells_is_refused(complete, cells):
+    with pytest.raises(KitError, match="expected data_sha256"):
+        training.train(cells.take(np.arange(40)), {}, CONFIG, complete)
+
+
+def test_a_loss_that_is_not_a_number_stops_and_names_the_step(cells, tmp_path, monkeypatch):
+    def poisoned(*arguments):
+        yield from ((pixels * np.nan, labels) for pixels, labels in original(*arguments))
+
+    original = training.training_batches
+    monkeypatch.setattr(training, "training_batches", poisoned)
+    with pytest.raises(KitError, match="the loss became nan in epoch 1, step 1"):
+        training.train(cells, {}, CONFIG, tmp_path / "run")
+    assert not (tmp_path / "run" / WEIGHTS).exists()
+
+
+def test_fewer_cells_than_a_batch_are_refused_before_anything_is_written(cells, tmp_path):
+    with pytest.raises(KitError, match="expected at least a batch of 16, got 10"):
+        training.train(cells.take(np.arange(10)), {}, CONFIG, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unfinished_run_has_no_network_yet(complete, tmp_path):
+    cut_off_after(2, complete, tmp_path / "run")
+    with pytest.raises(KitError, match="is not trained to its end"):
+        training.load_network(tmp_path / "run")
+
+
+def test_truncated_weights_are_told_as_such(complete, tmp_path):
+    shutil.copytree(complete, tmp_path / "run")
+    (tmp_path / "run" / WEIGHTS).write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(KitError, match="truncated"):
+        training.load_network(tmp_path / "run")

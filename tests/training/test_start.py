@@ -1,0 +1,124 @@
+import keras
+import numpy as np
+import pytest
+
+from bloodcells.errors import KitError
+from bloodcells.files import write_json
+from bloodcells.network.network import IMAGENET_MEAN, IMAGENET_STD, build_network
+from bloodcells.training.start import KIT, initialise, starting_point
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return build_network(image_size=32, working_size=32, classes=8)
+
+
+@pytest.fixture(scope="module")
+def imagenet_like() -> keras.Model:
+    """What Keras builds for a file of ImageNet weights: its own normalisation layer holds the statistics."""
+    keras.utils.set_random_seed(7)
+    source = keras.applications.EfficientNetB3(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg")
+    normalisation = next(layer for layer in source.layers if isinstance(layer, keras.layers.Normalization))
+    normalisation.set_weights([np.array(IMAGENET_MEAN), np.array(IMAGENET_STD) ** 2, np.array(0)])
+    normalisation.finalize_state()
+    return source
+
+
+def test_a_file_gives_its_features_behind_our_preprocessing(network, imagenet_like, tmp_path):
+    path = tmp_path / "notop weights.weights.h5"
+    imagenet_like.save_weights(path)
+    initialise(network, str(path))
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    features = keras.Model(network.input, network.get_layer("dropout").input)
+    expected = imagenet_like.predict_on_batch(pixels)
+    np.testing.assert_allclose(features.predict_on_batch(pixels), expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_weights_behind_another_preprocessing_are_refused(network, tmp_path):
+    plain = keras.applications.EfficientNetB3(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg")
+    path = tmp_path / "plain.weights.h5"
+    plain.save_weights(path)
+    with pytest.raises(KitError, match="expects another preprocessing"):
+        initialise(network, str(path))
+
+
+def test_a_missing_file_is_told_with_the_alternatives(network):
+    with pytest.raises(
+        KitError, match=r"init not found: expected imagenet, kit, scratch or an existing \.h5 file, got nowhere"
+    ):
+        initialise(network, "nowhere.h5")
+
+
+def test_a_file_of_another_kind_is_refused(network, tmp_path):
+    path = tmp_path / "not weights.h5"
+    path.write_bytes(b"nothing")
+    with pytest.raises(KitError, match="does not hold an EfficientNetB3 without its top"):
+        initialise(network, str(path))
+
+
+def test_imagenet_without_a_network_says_what_to_do(network, monkeypatch):
+    def unreachable(**_):
+        raise Exception("URL fetch failure on https://example.org: None -- unreachable\nlong traceback")
+
+    monkeypatch.setattr(keras.applications, "EfficientNetB3", unreachable)
+    with pytest.raises(KitError, match="need the network once") as refusal:
+        initialise(network, "imagenet")
+    assert "\n" not in str(refusal.value)
+    assert "--init kit" in str(refusal.value)
+
+
+def test_weights_of_a_run_come_with_their_head(network, tmp_path):
+    path = tmp_path / "run.weights.h5"
+    keras.utils.set_random_seed(11)
+    trained = build_network(image_size=32, working_size=32, classes=8)
+    trained.save_weights(path)
+    initialise(network, str(path))
+    pairs = zip(trained.get_weights(), network.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_the_kit_knows_the_cells_at_another_size_too():
+    at_its_size, smaller = (build_network(image_size=96, working_size=size, classes=8) for size in (96, 64))
+    for network in (at_its_size, smaller):
+        initialise(network, "kit")
+    weights = zip(at_its_size.get_weights(), smaller.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in weights)
+    assert (KIT / "README.md").is_file()
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def unreachable(**_):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "EfficientNetB3", unreachable)
+
+
+def test_auto_takes_imagenet_for_real_cells_where_it_can_be_had(monkeypatch):
+    monkeypatch.setattr(keras.applications, "EfficientNetB3", lambda **_: None)
+    assert starting_point("auto", "data/training_set.npz") == "imagenet"
+
+
+def test_auto_takes_the_kit_without_a_network_and_says_why(no_network, capsys):
+    assert starting_point("auto", "data/training_set.npz") == "kit"
+    assert "no ImageNet weights (URL fetch failure)" in capsys.readouterr().out
+
+
+def test_auto_downloads_nothing_for_the_smear(no_network, capsys):
+    assert starting_point("auto", "synthetic") == "kit"
+    assert capsys.readouterr().out == ""
+
+
+def test_auto_stays_with_what_a_run_began_with(no_network, tmp_path):
+    write_json(tmp_path / "config.json", {"init": "imagenet"})
+    assert starting_point("auto", "data/training_set.npz", tmp_path) == "imagenet"
+
+
+def test_an_init_that_is_named_is_taken():
+    assert starting_point("a.h5", "synthetic") == "a.h5"
+
+
+def test_scratch_touches_nothing(network):
+    before = network.get_weights()
+    initialise(network, "scratch")
+    assert all(np.array_equal(old, new) for old, new in zip(before, network.get_weights(), strict=True))
