@@ -88,9 +88,7 @@ def measure(
         its median over that of training.
     """
     # A cell of an AugMix batch comes in three views; what counts is how many cells are served.
-    pipelines = {
-        policy: iter(training_batches(cells, policy, batch_size, 0, 0, 1_000_000)) for policy in policies
-    }
+    pipelines = {policy: iter(training_batches(cells, policy, batch_size, 0, 0, 1_000_000)) for policy in policies}
     for one in pipelines.values():
         next(one)  # traces its graph
     step()

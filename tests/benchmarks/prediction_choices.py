@@ -79,8 +79,10 @@ def main() -> None:
                    for name, images in sets.items()}  # fmt: skip
         keep(
             f"{views} views and one {words}",
-            {name: (views * most[name] + predict_probabilities(network, images)) / (views + 1)
-             for name, images in changed.items()},
+            {
+                name: (views * most[name] + predict_probabilities(network, images)) / (views + 1)
+                for name, images in changed.items()
+            },
         )
     for times in LARGER:
         larger = at_size(network, round(size * times))

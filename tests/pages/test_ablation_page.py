@@ -205,8 +205,6 @@ def test_every_arm_has_a_colour_of_its_own_in_its_figure():
         assert len({ARM_COLOURS[arm] for arm in figure}) == len(figure)
 
 
-
-
 def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(folder, invent_arms, tmp_path):
     for record in invent_arms(["flips", "full", "lion"], [0]):
         write_record(tmp_path, record)

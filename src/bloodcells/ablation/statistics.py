@@ -47,9 +47,7 @@ class PairedDifference:
 
 def spread(values: Sequence[float]) -> Spread:
     """Mean and standard deviation of one figure for each seed."""
-    return Spread(
-        tuple(values), float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
-    )
+    return Spread(tuple(values), float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
 
 def paired_difference(arm: np.ndarray, baseline: np.ndarray) -> PairedDifference:

@@ -120,9 +120,7 @@ def _summary_of(records: Sequence[ArmRecord], baseline: Sequence[ArmRecord]) -> 
     )
 
 
-def _difference(
-    records: Sequence[ArmRecord], baseline: Sequence[ArmRecord], name: str
-) -> PairedDifference | None:
+def _difference(records: Sequence[ArmRecord], baseline: Sequence[ArmRecord], name: str) -> PairedDifference | None:
     """Over the seeds that both have."""
     other = {record.seed: record.correct[name] for record in baseline}
     common = [record for record in records if record.seed in other]

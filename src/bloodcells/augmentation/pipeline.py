@@ -54,9 +54,7 @@ def training_batches(
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
     def augment(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = apply(
-            {"images": tf.cast(tf.gather(images, indices), tf.float32), "labels": tf.gather(labels, indices)}
-        )
+        batch = apply({"images": tf.cast(tf.gather(images, indices), tf.float32), "labels": tf.gather(labels, indices)})
         return tf.clip_by_value(batch["images"], 0.0, 255.0), batch["labels"]
 
     # Parallel mapping is not repeatable, so it is left to accelerators: one thread already outpaces training on a CPU.

@@ -186,8 +186,12 @@ def _read_scores(stage: Stage, end: Finished, columns: tuple[str, ...]) -> dict[
     """The scores of a finished scoring run, if the leaderboard can hold them."""
     scores = read_json(stage.app / "output" / "scores.json")
     if set(scores) != set(columns):
-        raise failure(stage, end, f"expected the leaderboard's columns {', '.join(columns)}, got {', '.join(scores)}. "
-                      "Correct the scoring program.")
+        raise failure(
+            stage,
+            end,
+            f"expected the leaderboard's columns {', '.join(columns)}, got {', '.join(scores)}. "
+            "Correct the scoring program.",
+        )
     for name, value in scores.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) >= 1e10:
             raise failure(stage, end, f"expected a number below 1e10 for {name}, got {value}. Correct the metric.")

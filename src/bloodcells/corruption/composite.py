@@ -131,7 +131,10 @@ FAMILIES: dict[str, dict[str, Corruption]] = {
         "zoom": Corruption(
             warps.zoom,
             lambda d: {
-                "factor": d.factor(1.15, 1.9), "x": d.uniform(-0.1, 0.1), "y": d.uniform(-0.1, 0.1), "fill": d.fill()
+                "factor": d.factor(1.15, 1.9),
+                "x": d.uniform(-0.1, 0.1),
+                "y": d.uniform(-0.1, 0.1),
+                "fill": d.fill(),
             },
         ),
         "stretch": Corruption(
@@ -174,9 +177,7 @@ FAMILIES: dict[str, dict[str, Corruption]] = {
     "blur": {
         "gaussian_blur": Corruption(degradations.gaussian_blur, lambda d: {"sigma": d.between(0.8, 3.0)}),
         "defocus": Corruption(degradations.defocus, lambda d: {"radius": d.between(1.2, 4.5)}),
-        "smear": Corruption(
-            degradations.smear, lambda d: {"length": d.between(4, 16), "degrees": d.uniform(0, 180)}
-        ),
+        "smear": Corruption(degradations.smear, lambda d: {"length": d.between(4, 16), "degrees": d.uniform(0, 180)}),
     },
     "noise": {
         "gaussian_noise": Corruption(
@@ -202,14 +203,18 @@ FAMILIES: dict[str, dict[str, Corruption]] = {
         "cover_grid": Corruption(
             obstructions.cover_grid,
             lambda d: {
-                "period": d.uniform(0.15, 0.4), "share": d.between(0.35, 0.65),
-                "offset": (d.uniform(0, 1), d.uniform(0, 1)), **d.cover(),
+                "period": d.uniform(0.15, 0.4),
+                "share": d.between(0.35, 0.65),
+                "offset": (d.uniform(0, 1), d.uniform(0, 1)),
+                **d.cover(),
             },
         ),
         "cover_stripes": Corruption(
             obstructions.cover_stripes,
             lambda d: {
-                "period": d.uniform(0.1, 0.35), "share": d.between(0.2, 0.45), "degrees": d.uniform(0, 180),
+                "period": d.uniform(0.1, 0.35),
+                "share": d.between(0.2, 0.45),
+                "degrees": d.uniform(0, 180),
                 **d.cover(),
             },
         ),
@@ -224,7 +229,8 @@ FAMILIES: dict[str, dict[str, Corruption]] = {
             lambda d: {
                 "marks": tuple(_disc(d, 0.08, 0.2) for _ in d.several(1, 4)),
                 "colour": (d.uniform(0, 0.5), d.uniform(0, 0.2), d.uniform(0.1, 0.6)),
-                "opacity": d.between(0.7, 1.0), "seed": d.seed(),
+                "opacity": d.between(0.7, 1.0),
+                "seed": d.seed(),
             },
         ),
         "bubbles": Corruption(
@@ -234,7 +240,8 @@ FAMILIES: dict[str, dict[str, Corruption]] = {
         "scratches": Corruption(
             obstructions.scratch,
             lambda d: {
-                "lines": tuple(_line(d) for _ in d.several(3, 12)), "brightness": d.pick((20, 235)),
+                "lines": tuple(_line(d) for _ in d.several(3, 12)),
+                "brightness": d.pick((20, 235)),
             },
         ),
     },

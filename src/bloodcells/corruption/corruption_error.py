@@ -45,9 +45,7 @@ def _published(name: str, clean: float, *percent: float) -> ErrorRow:
 
 
 ALEXNET = _published("AlexNet", 1.84, 5.98, 13.98, 22.40, 18.45, 6.95, 7.90, 5.22, 7.97, 3.48, 18.54, 12.90)
-RESNET18 = _published(
-    "ResNet-18 (ImageNet)", 0.98, 7.90, 15.50, 7.51, 5.51, 8.10, 39.72, 3.70, 6.80, 7.10, 13.82, 5.19
-)
+RESNET18 = _published("ResNet-18 (ImageNet)", 0.98, 7.90, 15.50, 7.51, 5.51, 8.10, 39.72, 3.70, 6.80, 7.10, 13.82, 5.19)
 
 
 def balanced_error(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -110,7 +108,5 @@ def be(row: ErrorRow) -> float:
 
 def relative_be(row: ErrorRow) -> float:
     """Relative BE: the rise over the own clean error, divided by AlexNet's rise; mean over the corruptions."""
-    rises = [
-        (row.corrupted[name] - row.clean) / (ALEXNET.corrupted[name] - ALEXNET.clean) for name in CORRUPTIONS
-    ]
+    rises = [(row.corrupted[name] - row.clean) / (ALEXNET.corrupted[name] - ALEXNET.clean) for name in CORRUPTIONS]
     return float(np.mean(rises))

@@ -75,7 +75,7 @@ def _name_phases(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
         near_end = place > 0.8 * last
         begin = place - width if near_end else place
         height = next((height for height, end in enumerate(ends) if end <= begin), len(ends))
-        ends[height:height + 1] = [begin + width]
+        ends[height : height + 1] = [begin + width]
         axes.axvline(place, color="0.6", linewidth=1, linestyle=":")
         axes.annotate(
             after["phase"], (place, 0.02 + 0.05 * height), (-3 if near_end else 3, 0),

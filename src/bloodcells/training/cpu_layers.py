@@ -70,9 +70,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         @tf.custom_gradient
         def convolved(x: Any, kernel: Any) -> Any:
             def gradient(dy: Any) -> Any:
-                dx = tf.nn.depthwise_conv2d_backprop_input(
-                    tf.shape(x), kernel, dy, (1, stride, stride, 1), padding
-                )
+                dx = tf.nn.depthwise_conv2d_backprop_input(tf.shape(x), kernel, dy, (1, stride, stride, 1), padding)
                 return dx, _kernel_gradient(tf.pad(x, before_after), dy, stride)
 
             return tf.nn.depthwise_conv2d(x, kernel, (1, stride, stride, 1), padding), gradient
@@ -97,9 +95,7 @@ def _kernel_gradient(padded: Any, dy: Any, stride: int) -> Any:
 
     def block(row: int, column: int) -> Any:
         seen = padded[:, row : row + rows, column : column + columns]
-        return tf.nn.depthwise_conv2d_backprop_filter(
-            seen, (3, 3, channels, 1), dy, (1, stride, stride, 1), "VALID"
-        )
+        return tf.nn.depthwise_conv2d_backprop_filter(seen, (3, 3, channels, 1), dy, (1, stride, stride, 1), "VALID")
 
     above = tf.concat([block(0, 0), block(0, 2)[:, 1:]], axis=1)
     below = tf.concat([block(2, 0), block(2, 2)[:, 1:]], axis=1)

@@ -35,6 +35,7 @@ def open_source(name: str, cache: Path, seed: int = 0, cells: int | None = None)
         return load_bloodmnist(fetch_bloodmnist(cache))
     path = Path(name).expanduser()
     if not path.suffix and len(path.parts) == 1 and not path.exists():
-        raise KitError(f"unknown data source: expected {', '.join(KNOWN)} or the path of an .npz, got {name!r}. "
-                       "Correct --data.")
+        raise KitError(
+            f"unknown data source: expected {', '.join(KNOWN)} or the path of an .npz, got {name!r}. Correct --data."
+        )
     return load_cells(path)

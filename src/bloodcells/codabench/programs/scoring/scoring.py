@@ -80,8 +80,10 @@ def read_predictions(path: Path, n: int, classes: int) -> np.ndarray:
     if len(values) != n:
         kind = "surplus" if len(values) > n else "missing"
         first_index = min(len(values), n)
-        raise Refusal(f"{expected}, got {len(values)} labels for {n} images: first {kind} index {first_index}. "
-                      "Return one label for each image.")
+        raise Refusal(
+            f"{expected}, got {len(values)} labels for {n} images: first {kind} index {first_index}. "
+            "Return one label for each image."
+        )
     return np.array(values, np.int64)
 
 
