@@ -22,13 +22,8 @@ class Phase:
         head_only: train the head with Adam at a constant rate; the backbone and its BatchNorm statistics stay.
         stochastic_depth: share of the images for which the last residual block is left out, 0..1; falls linearly to 0
             at the first block (Huang et al. 2016, arXiv:1603.09382).
-        frozen_batchnorm: every BatchNorm keeps its statistics, scale and shift.
         untouched: share of the images that the policy's first layer alone changes, 0..1, so that the network and the
             statistics of its BatchNorm do not lose sight of clean cells.
-        soup: how many times the phase is trained from the weights before it, each time on another data order; it ends
-            with the average of their weights (Wortsman et al. 2022, arXiv:2203.05482).
-        batchnorm_images: images, augmented as those trained on and at most as many, of which every BatchNorm takes its
-            statistics when the phase ends, as `batchnorm.re_estimate` says; 0 to keep the moving averages.
     """
 
     name: str
@@ -40,22 +35,7 @@ class Phase:
     warmup_steps: int = 0
     head_only: bool = False
     stochastic_depth: float = 0.2
-    frozen_batchnorm: bool = False
     untouched: float = 0.0
-    soup: int = 1
-    batchnorm_images: int = 0
-
-    @property
-    def all_epochs(self) -> int:
-        """Epochs of all its trainings."""
-        return self.soup * self.epochs
-
-    @property
-    def training_names(self) -> tuple[str, ...]:
-        """The name of each training, in metrics and figures."""
-        if self.soup == 1:
-            return (self.name,)
-        return tuple(f"{self.name}, {number} of {self.soup}" for number in range(1, self.soup + 1))
 
 
 @dataclass(frozen=True)
@@ -66,10 +46,7 @@ class TrainingConfig:
         init: where the weights start: ``imagenet``, ``kit``, ``scratch`` or the path of a file, as
             `pretrained.initialise` takes it.
         phases: what is done, in order. The network keeps the working size of the last.
-        optimizer: ``adamw`` or ``lion``.
-        weight_decay: decoupled weight decay of the optimizer.
-        ema_momentum: of an exponential moving average of the weights that each phase ends with, 0..1; 0 for none.
-        class_weights: weight each class in the loss by its inverse frequency.
+        weight_decay: decoupled weight decay of the optimizer, AdamW.
         label_smoothing: share of the label spread over all classes, 0..1.
         dropout: dropout before the head, 0..1.
         seed: of the data order, the head's initialisation and the augmentation.
@@ -77,18 +54,15 @@ class TrainingConfig:
 
     init: str
     phases: tuple[Phase, ...]
-    optimizer: str = "adamw"
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     dropout: float = 0.2
-    ema_momentum: float = 0.0
-    class_weights: bool = False
     seed: int = 0
 
     @property
     def epochs(self) -> int:
         """Epochs of all phases."""
-        return sum(phase.all_epochs for phase in self.phases)
+        return sum(phase.epochs for phase in self.phases)
 
     @property
     def working_size(self) -> int:

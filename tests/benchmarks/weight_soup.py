@@ -24,7 +24,7 @@ from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import write_json
 from bloodcells.network.inference import predict_probabilities
-from bloodcells.training.loop import average_weights, train
+from bloodcells.training.loop import train
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
         weights.append(network.get_weights())
         found.append({name: predict_probabilities(network, cells.images) for name, cells in sets.items()})
         keep(f"seed {seed}", found[-1])
-    network.set_weights(average_weights(weights))
+    network.set_weights([np.mean(tensors, axis=0) for tensors in zip(*weights, strict=True)])
     keep("soup", {name: predict_probabilities(network, cells.images) for name, cells in sets.items()})
     keep("mean of probabilities", {name: np.mean([one[name] for one in found], axis=0) for name in sets})
     if options.json:

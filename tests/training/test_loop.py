@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import keras
 import numpy as np
@@ -20,7 +19,6 @@ from bloodcells.training import loop as training
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
 WHOLE = Phase("fine-tuning", 2, "flips", 32, batch_size=16, learning_rate=1e-3, warmup_steps=2)
 CONFIG = TrainingConfig(init="scratch", phases=(HEAD, WHOLE))
-SOUP = replace(CONFIG, phases=(replace(WHOLE, name="soup", epochs=1, stochastic_depth=0.0, soup=2),), dropout=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -127,82 +125,6 @@ def test_a_folder_of_another_run_is_refused(complete, cells, change):
         training.train(cells, {}, replace(CONFIG, **change), complete)
 
 
-def test_a_phase_ends_with_the_average_of_its_weights_also_when_it_was_cut_off_right_after(cells, tmp_path):
-    averaged = replace(CONFIG, phases=(replace(WHOLE, epochs=1),), ema_momentum=0.9)
-    kept = training.train(cells, {}, averaged, tmp_path).get_weights()
-    (tmp_path / WEIGHTS).unlink()
-    for before, after in zip(kept, training.train(cells, {}, averaged, tmp_path).get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
-    raw = training.build_network(96, 32, 8, CONFIG.dropout)
-    raw.load_weights(next((tmp_path / "checkpoints").glob("*.h5")))
-    assert not np.array_equal(raw.get_layer("probabilities").kernel, kept[-2])
-
-
-class Beginnings(training.EpochEnd):
-    """Keeps the weights with which each training begins."""
-
-    seen: ClassVar[list[list[np.ndarray]]] = []
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        self.seen.append(self.model.get_weights())
-
-
-@pytest.fixture(scope="module")
-def soup(cells, tmp_path_factory) -> Path:
-    run = tmp_path_factory.mktemp("soup")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EpochEnd", Beginnings)
-        training.train(cells, {}, SOUP, run)
-    return run
-
-
-def kept(run: Path, name: str) -> list[np.ndarray]:
-    network = training.build_network(96, 32, 8, SOUP.dropout)
-    network.load_weights(run / "soup" / f"{name}.weights.h5")
-    return network.get_weights()
-
-
-def distance(one: list[np.ndarray], other: list[np.ndarray]) -> float:
-    return float(np.mean([np.abs(a - b).mean() for a, b in zip(one, other, strict=True)]))
-
-
-def test_each_training_of_a_soup_begins_at_the_same_weights(soup):
-    first, second = Beginnings.seen
-    assert distance(first, second) == distance(first, kept(soup, "before-0000")) == 0
-
-
-def test_a_soup_is_the_average_of_its_trainings(soup):
-    assert [record["phase"] for record in lines(soup)] == ["soup, 1 of 2", "soup, 2 of 2"]
-    assert SOUP.epochs == 2
-    first, second = kept(soup, "after-0001"), kept(soup, "after-0002")
-    assert distance(first, second) > 0
-    for average, one, other in zip(training.load_network(soup).get_weights(), first, second, strict=True):
-        np.testing.assert_allclose(average, (one + other) / 2, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("epoch", [1, 2], ids=["between its trainings", "after the last"])
-def test_a_soup_that_was_cut_off_goes_on_to_the_same_result(soup, cells, tmp_path, epoch):
-    run = tmp_path / "cut off"
-    cut_off_after(epoch, soup, run)
-    found = training.train(cells, {}, SOUP, run).get_weights()
-    apart = distance(kept(soup, "after-0001"), kept(soup, "after-0002"))
-    assert distance(found, training.load_network(soup).get_weights()) < 0.1 * apart
-
-
-def test_a_phase_ends_with_batchnorm_statistics_of_large_batches(complete, cells, tmp_path):
-    still = replace(WHOLE, epochs=1, learning_rate=0.0, frozen_batchnorm=True, batchnorm_images=96)
-    init = str(complete / WEIGHTS)
-    found = training.train(cells, {}, replace(CONFIG, init=init, phases=(still,)), tmp_path)
-    expected = training.load_network(complete)
-    for variable, before in zip(found.trainable_variables, expected.trainable_variables, strict=True):
-        np.testing.assert_array_equal(variable, before)
-    batches = training.training_batches(cells, "flips", 48, CONFIG.seed, 1, 2)
-    training.re_estimate(expected, [images for images, _ in batches])
-    for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-    assert distance(found.get_weights(), training.load_network(complete).get_weights()) > 0
-
-
 def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
     network = training.build_network(96, 32, 8, 0.2)
     drops = [layer for layer in network.get_layer(training.BACKBONE).layers if isinstance(layer, keras.layers.Dropout)]
@@ -211,23 +133,6 @@ def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
     assert {layer.rate for layer in drops} == {0.0}
     training._set_stochastic_depth(network, 0.2)
     assert [layer.rate for layer in drops] == pytest.approx(own)
-
-
-def test_a_frozen_batchnorm_keeps_everything_while_the_kernels_train(complete, cells, tmp_path):
-    frozen = replace(CONFIG, phases=(replace(WHOLE, epochs=1, frozen_batchnorm=True),))
-    frozen = replace(frozen, init=str(complete / WEIGHTS))
-    before = training.load_network(complete).get_layer(training.BACKBONE).layers
-    after = training.train(cells, {}, frozen, tmp_path).get_layer(training.BACKBONE).layers
-    normalizations = (keras.layers.BatchNormalization, keras.layers.Normalization)
-    for old, new in zip(before, after, strict=True):
-        same = [np.array_equal(*pair) for pair in zip(old.get_weights(), new.get_weights(), strict=True)]
-        assert all(same) if isinstance(old, normalizations) else not any(same) or not same, old.name
-
-
-def test_class_weights_are_one_on_average():
-    labels = np.array([0] * 6 + [2] * 2)
-    weights = training._inverse_frequencies(CellSet(np.zeros((8, 96, 96, 3), np.uint8), labels, "invented"))
-    assert weights == {0: pytest.approx(8 / 12), 2: 2.0}
 
 
 def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_path):

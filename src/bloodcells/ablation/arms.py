@@ -35,35 +35,23 @@ RECIPE_BASELINE = "full"
 _RECIPES = {
     "half_rate": Arm("half the learning rate", RECIPE_BASELINE, rate=0.5),
     "double_rate": Arm("twice the learning rate", RECIPE_BASELINE, rate=2.0),
-    "lion": Arm(
-        "Lion (Chen et al. 2023, arXiv:2302.06675) at a tenth of AdamW's rate and ten times its decay",
-        RECIPE_BASELINE,
-        training={"optimizer": "lion", "weight_decay": 0.1},
-        rate=0.1,
-    ),
-    "ema": Arm("an exponential moving average of the weights, momentum 0.98", RECIPE_BASELINE, {"ema_momentum": 0.98}),
     "hard_labels": Arm("no label smoothing", RECIPE_BASELINE, {"label_smoothing": 0.0}),
-    "class_weights": Arm("classes weighted by their inverse frequency", RECIPE_BASELINE, {"class_weights": True}),
     "no_decay": Arm("no weight decay", RECIPE_BASELINE, {"weight_decay": 0.0}),
     "whole_depth": Arm("no stochastic depth", RECIPE_BASELINE, phase={"stochastic_depth": 0.0}),
-    "frozen_batchnorm": Arm(
-        "BatchNorm keeps the start's statistics, scale and shift", RECIPE_BASELINE, phase={"frozen_batchnorm": True}
-    ),
-    "precise_batchnorm": Arm(
-        "BatchNorm's statistics are those of 2,304 augmented images in large batches (Wu and Johnson 2021, "
-        "arXiv:2105.07576)",
-        RECIPE_BASELINE,
-        phase={"batchnorm_images": 2304},
-    ),
-    "soup": Arm(
-        "the average of three trainings (Wortsman et al. 2022, arXiv:2203.05482), at three times the steps",
-        RECIPE_BASELINE,
-        phase={"soup": 3},
-    ),
     "96_px": Arm("the backbone sees the cells at 96 px", RECIPE_BASELINE, phase={"working_size": 96}),
 }
 RECIPES = tuple(_RECIPES)
 ARMS = POLICIES + RECIPES
+
+RETIRED = {
+    "lion": "Lion (Chen et al. 2023, arXiv:2302.06675) at a tenth of AdamW's rate and ten times its decay",
+    "ema": "an exponential moving average of the weights, momentum 0.98",
+    "class_weights": "classes weighted by their inverse frequency",
+    "frozen_batchnorm": "BatchNorm keeps the start's statistics, scale and shift",
+    "precise_batchnorm": "BatchNorm's statistics are those of 2,304 augmented images in large batches (Wu and Johnson "
+    "2021, arXiv:2105.07576)",
+}
+"""Changes to the recipe that were measured and did not earn a place in training: what their records tell of."""
 
 
 def arm_named(name: str) -> Arm:
@@ -77,6 +65,13 @@ def arm_named(name: str) -> Arm:
     return _RECIPES[name] if name in _RECIPES else Arm(policy(name).description, name)
 
 
+def describe_arm(name: str) -> str:
+    """What an arm of a record changes, retired ones included; nothing for one that was never known."""
+    if name in RETIRED:
+        return RETIRED[name]
+    return arm_named(name).description if name in ARMS else ""
+
+
 def changes_recipe(arms: Collection[str]) -> bool:
     """Whether some of ``arms`` change the recipe of training, so that ``RECIPE_BASELINE`` is what to compare with."""
-    return not set(RECIPES).isdisjoint(arms)
+    return not {*RECIPES, *RETIRED}.isdisjoint(arms)

@@ -19,7 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from bloodcells.ablation.arms import ARMS, arm_named
+from bloodcells.ablation.arms import ARMS, RECIPE_BASELINE, RETIRED, arm_named
 from bloodcells.ablation.budget import Budget
 from bloodcells.ablation.records import ArmRecord, BalancedErrors, record_path, write_record
 from bloodcells.augmentation.pipeline import training_batches
@@ -132,7 +132,8 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
 
 def nearness() -> Mapping[str, frozenset[str]]:
     """What each arm's augmentation comes near to among the corruptions that test it."""
-    return {arm: policy(arm_named(arm).policy).near for arm in ARMS}
+    near = {arm: policy(arm_named(arm).policy).near for arm in ARMS}
+    return {**near, **dict.fromkeys(RETIRED, near[RECIPE_BASELINE])}
 
 
 def _subset(cells: CellSet, count: int) -> CellSet:

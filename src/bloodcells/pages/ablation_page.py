@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bloodcells.ablation.arms import ARMS, arm_named, changes_recipe
+from bloodcells.ablation.arms import changes_recipe, describe_arm
 from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
 from bloodcells.augmentation.policies import POLICIES
@@ -126,7 +126,7 @@ than once in twenty experiments.*
 
 
 def _arms(summary: AblationSummary) -> str:
-    described = [(f"`{one.arm}`", arm_named(one.arm).description) for one in summary.arms if one.arm in ARMS]
+    described = [(f"`{one.arm}`", words) for one in summary.arms if (words := describe_arm(one.arm))]
     return f"""## The arms
 
 {markdown_table(("arm", "what it is"), described)}"""

@@ -24,7 +24,7 @@ ARM_COLOURS = {
     "chain": "#EE7733", "full": "#CC3311",
     "half_rate": "#88CCEE", "double_rate": "#4477AA", "lion": "#332288", "ema": "#44AA99",
     "hard_labels": "#EE99AA", "class_weights": "#882255", "no_decay": "#999933", "whole_depth": "#117733",
-    "frozen_batchnorm": "#DDCC77", "precise_batchnorm": "#EE7733", "soup": "#BBBBBB", "96_px": "#555555",
+    "frozen_batchnorm": "#DDCC77", "precise_batchnorm": "#EE7733", "96_px": "#555555",
 }  # fmt: skip
 """Colour of each arm of an ablation, by name: relatives are of one hue. Augmentations and changes to the recipe stand
 in different figures. None tells thirteen arms apart by colour alone; each also names them."""

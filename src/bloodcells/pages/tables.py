@@ -66,8 +66,6 @@ def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
 def phases_table(config: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> str:
     """What training did, phase by phase, and where it stood on the validation cells after each.
 
-    A phase that is a soup has a row for each of its trainings.
-
     Args:
         config: of the run, as ``config.json`` holds it.
         epochs: the lines of ``metrics.jsonl``.
@@ -75,14 +73,13 @@ def phases_table(config: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]])
     columns = ("phase", "epochs", "policy", "px", "batch", "peak rate", "images/s", "minutes", "clean", "composite")
     rows, first = [], 0
     for phase in config["phases"]:
-        for _ in range(phase["soup"]):
-            own = epochs[first : first + phase["epochs"]]
-            first += phase["epochs"]
-            rows.append(
-                (own[-1]["phase"], phase["epochs"], phase["policy"], phase["working_size"], phase["batch_size"],
-                 f"{phase['learning_rate']:g}", f"{sum(epoch['images_per_second'] for epoch in own) / len(own):.0f}",
-                 f"{sum(epoch['seconds'] for epoch in own) / 60:.0f}", *(_reached(own[-1], name) for name in SETS))
-            )  # fmt: skip
+        own = epochs[first : first + phase["epochs"]]
+        first += phase["epochs"]
+        rows.append(
+            (phase["name"], phase["epochs"], phase["policy"], phase["working_size"], phase["batch_size"],
+             f"{phase['learning_rate']:g}", f"{sum(epoch['images_per_second'] for epoch in own) / len(own):.0f}",
+             f"{sum(epoch['seconds'] for epoch in own) / 60:.0f}", *(_reached(own[-1], name) for name in SETS))
+        )  # fmt: skip
     return markdown_table(columns, rows)
 
 

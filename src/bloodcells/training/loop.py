@@ -6,7 +6,6 @@ A run folder holds
     environment.json     versions and hardware; under ``continued`` those of later sittings, where they were others
     metrics.jsonl        one line an epoch
     checkpoints/         the last two epochs: weights, optimizer state
-    soup/                weights before a phase that is a soup and after each of its trainings, by epoch
     weights.weights.h5   the result; there only when the run is complete
 
 On resume, in this order: the config and the data must be the same; the newest checkpoint that can be read gives
@@ -15,12 +14,11 @@ the next epoch follows from the seed and the epoch.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
-import numpy as np
 
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.competition import COMPETITION
@@ -30,16 +28,12 @@ from bloodcells.errors import KitError, first_line
 from bloodcells.files import WEIGHTS, read_json, replacing, write_json, write_text
 from bloodcells.network.network import BACKBONE, build_network
 from bloodcells.recipe import Phase, TrainingConfig
-from bloodcells.training.batchnorm import BATCH_SIZE, re_estimate
 from bloodcells.training.callbacks import CHECKPOINTS, METRICS, EpochEnd, StopOnNaN
 from bloodcells.training.cpu_layers import faster_on_cpu
 from bloodcells.training.devices import spread_over
 from bloodcells.training.losses import training_loss
 from bloodcells.training.memory import keep_freed_memory
 from bloodcells.training.start import initialise
-
-_OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
-_SOUP = "soup"
 
 
 def train(
@@ -81,51 +75,40 @@ def train(
     if done == 0:
         initialise(network, config.init)
     _record_environment(run, done)
-    for phase, start, first, last in _spans(config):
-        if done > last:
+    for span in _spans(config):
+        if done >= span.last:
             continue
-        if done == first:
+        if done == span.first:
             with scope():
                 if done > 0:
-                    network = _at_size(phase.working_size, network, config)
-                _compile(network, phase, config, len(training))
-            if phase.soup > 1 and first == start:
-                _write_plain(network, config, _kept(run, "before", start))
-        if done < last:
-            steps = len(training) // phase.batch_size
-            name = phase.training_names[(first - start) // phase.epochs]
-            # When it ends, Keras puts the average of the weights in place of the weights, where one was taken.
-            network.fit(
-                training_batches(training, phase.policy, phase.batch_size, config.seed, done, last, phase.untouched),
-                initial_epoch=done,
-                epochs=last,
-                steps_per_epoch=steps,
-                shuffle=False,
-                class_weight=_inverse_frequencies(training) if config.class_weights else None,
-                callbacks=[StopOnNaN(), EpochEnd(run, name, validation, phase.batch_size * steps)],
-                verbose=1 if sys.stdout.isatty() else 2,
-            )
-            done = last
-        if phase.soup > 1:
-            _write_plain(network, config, _kept(run, "after", last))
-            ends = range(start + phase.epochs, start + phase.all_epochs + 1, phase.epochs)
-            chosen = [("after", end) for end in ends] if last == ends[-1] else [("before", start)]
-            network.set_weights(average_weights([_read_weights(config, _kept(run, *one)) for one in chosen]))
-        if phase.batchnorm_images and last == start + phase.all_epochs:
-            _re_estimate_batchnorm(network, training, phase, config, last)
+                    network = _at_size(span.phase.working_size, network, config)
+                _compile(network, span.phase, config, len(training))
+        _fit(network, training, validation, config.seed, span, done, run)
+        done = span.last
     return _write_plain(network, config, run / WEIGHTS)
 
 
-def average_weights(networks: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
-    """The soup of several trainings: the average of their weights (Wortsman et al. 2022, arXiv:2203.05482).
-
-    Args:
-        networks: what ``get_weights`` gives of each; they must have begun at the same trained weights.
-
-    Returns:
-        What ``set_weights`` takes.
-    """
-    return [np.mean(tensors, axis=0) for tensors in zip(*networks, strict=True)]
+def _fit(
+    network: keras.Model,
+    training: CellSet,
+    validation: Mapping[str, CellSet],
+    seed: int,
+    span: "_Span",
+    done: int,
+    run: Path,
+) -> None:
+    """Train the epochs of a phase that are not ``done`` yet."""
+    phase = span.phase
+    steps = len(training) // phase.batch_size
+    network.fit(
+        training_batches(training, phase.policy, phase.batch_size, seed, done, span.last, phase.untouched),
+        initial_epoch=done,
+        epochs=span.last,
+        steps_per_epoch=steps,
+        shuffle=False,
+        callbacks=[StopOnNaN(), EpochEnd(run, phase.name, validation, phase.batch_size * steps)],
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
 
 
 def load_network(run: Path) -> keras.Model:
@@ -194,14 +177,6 @@ def _read_plain(working_size: int, dropout: float, path: Path) -> keras.Model:
     return network
 
 
-def _read_weights(config: TrainingConfig, path: Path) -> list[np.ndarray]:
-    return _read_plain(config.working_size, config.dropout, path).get_weights()
-
-
-def _kept(run: Path, when: str, epoch: int) -> Path:
-    return run / _SOUP / f"{when}-{epoch:04d}.weights.h5"
-
-
 def _build(working_size: int, config: TrainingConfig) -> keras.Model:
     """To train."""
     return faster_on_cpu(_plain(working_size, config.dropout))
@@ -215,30 +190,24 @@ def _at_size(working_size: int, network: keras.Model, config: TrainingConfig) ->
 
 
 class _Span(NamedTuple):
-    """One training of a phase: the epochs before the phase, before this training and after it."""
+    """A phase, and the epochs of the run before it and at its end."""
 
     phase: Phase
-    start: int
     first: int
     last: int
 
 
 def _spans(config: TrainingConfig) -> Iterator[_Span]:
-    start = 0
+    first = 0
     for phase in config.phases:
-        for first in range(start, start + phase.all_epochs, phase.epochs):
-            yield _Span(phase, start, first, first + phase.epochs)
-        start += phase.all_epochs
+        yield _Span(phase, first, first + phase.epochs)
+        first += phase.epochs
 
 
 def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: int) -> None:
     """Set what is trained and with what. A frozen backbone also keeps its BatchNorm statistics."""
     network.get_layer(BACKBONE).trainable = not phase.head_only
     _set_stochastic_depth(network, phase.stochastic_depth)
-    if phase.frozen_batchnorm:
-        for layer in network.get_layer(BACKBONE).layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
     if phase.head_only:
         optimizer = keras.optimizers.Adam(phase.learning_rate)
     else:
@@ -250,13 +219,7 @@ def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: 
             warmup_target=phase.learning_rate,
             warmup_steps=warmup,
         )
-        optimizer = _OPTIMIZERS[config.optimizer](
-            rate,
-            weight_decay=config.weight_decay,
-            clipnorm=1.0,
-            use_ema=config.ema_momentum > 0,
-            ema_momentum=config.ema_momentum,
-        )
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=1.0)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     network.compile(
         optimizer,
@@ -266,23 +229,6 @@ def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: 
         jit_compile=keras.backend.backend() == "jax" or bool(accelerators()),
     )
     optimizer.build(network.trainable_variables)
-
-
-def _re_estimate_batchnorm(
-    network: keras.Model, training: CellSet, phase: Phase, config: TrainingConfig, epoch: int
-) -> None:
-    """From batches such as the next epoch of the phase would have, but for their size."""
-    size = min(BATCH_SIZE, len(training))
-    plain = _plain_copy(network, phase.working_size, config.dropout)
-    batches = training_batches(training, phase.policy, size, config.seed, epoch, epoch + 1, phase.untouched)
-    re_estimate(plain, (images for images, _ in batches.take(max(1, phase.batchnorm_images // size))))
-    network.set_weights(plain.get_weights())
-
-
-def _inverse_frequencies(training: CellSet) -> dict[int, float]:
-    """Of each class that occurs; their mean over the cells is 1."""
-    classes, counts = np.unique(training.labels, return_counts=True)
-    return dict(zip(classes.tolist(), (len(training) / (len(classes) * counts)).tolist(), strict=True))
 
 
 def _set_stochastic_depth(network: keras.Model, rate: float) -> None:
@@ -308,8 +254,6 @@ def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model
             continue
         lines = (run / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(run / METRICS, "".join(lines[:done]))
-        if done == span.last:
-            network.optimizer.finalize_variable_values(network.trainable_variables)
         print(f"resumed after epoch {done}")
         return network, done
     (run / METRICS).unlink(missing_ok=True)
