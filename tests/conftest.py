@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.ablation.records import ArmRecord, BalancedErrors
 from bloodcells.corruption import composite, medmnist_c
@@ -27,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def real_cells() -> CellSet:
     """The competitor's training set, as it is: 13,759 images with junk and duplicates."""
-    return load_cells(REAL_CELLS)
+    return load_cells(REAL_CELLS, BLOOD)
 
 
 def invented_arms(arms: Sequence[str], seeds: Sequence[int], images: int = 300) -> list[ArmRecord]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells import walk
 from bloodcells.cleaning import CleaningSettings
@@ -71,7 +72,7 @@ def test_a_run_gets_its_own_cells_back_and_refuses_others(walked, cells):
     run, summary = walked
     parts = walk.parts_of(run, cells)
     assert len(parts.holdout) == summary["parts"]["holdout"]
-    other = CellSet(255 - cells.images, cells.labels, "other cells")
+    other = CellSet(255 - cells.images, cells.labels, "other cells", BLOOD)
     with pytest.raises(KitError, match=r"other cells is not what .* was trained on: expected training cells"):
         walk.parts_of(run, other)
 

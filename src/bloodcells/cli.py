@@ -115,13 +115,14 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
+    from bloodcells.competition import chosen_competition
     from bloodcells.data.cells import load_images
     from bloodcells.data.predictions import write_predictions
     from bloodcells.measuring.gate import read_gate
     from bloodcells.network.inference import predict_probabilities
     from bloodcells.training.loop import load_network
 
-    images = load_images(options.data)
+    images = load_images(options.data, chosen_competition().image_size)
     gate = read_gate(options.run, options.tta)
     probabilities = predict_probabilities(load_network(options.run), images, options.tta, gate=gate)
     write_predictions(options.out, probabilities.argmax(axis=1), options.force)
@@ -236,9 +237,10 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _cells(options: argparse.Namespace) -> "CellSet":
+    from bloodcells.competition import chosen_competition
     from bloodcells.data.sources import open_source
 
-    return open_source(options.data, DATA)
+    return open_source(options.data, DATA, chosen_competition())
 
 
 def _training_config(options: argparse.Namespace) -> "TrainingConfig":

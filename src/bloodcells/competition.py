@@ -48,6 +48,11 @@ class Competition:
         return (self.image_size, self.image_size, 3)
 
 
+def chosen_competition() -> Competition:
+    """The competition in the file that ``BLOODCELLS_COMPETITION`` names, or the blood cells where it names none."""
+    return read_competition(Path(os.environ.get(VARIABLE) or BLOOD_CELLS).expanduser())
+
+
 def read_competition(path: Path) -> Competition:
     """The facts in a file such as ``competition.toml``.
 
@@ -89,4 +94,4 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "title": str, "classes": list, "image_size": int, "metric": str, "leaderboard": list, "memory_limit": int,
     "time_limit": (int, float), "size_limit": int, "hidden_images": int, "worker_versions": dict,
 }  # fmt: skip
-COMPETITION = read_competition(Path(os.environ.get(VARIABLE, BLOOD_CELLS)).expanduser())
+COMPETITION = chosen_competition()

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import KNOWN, open_source
 from bloodcells.errors import KitError
@@ -38,7 +39,7 @@ class Settings:
 
     def open_cells(self) -> CellSet:
         """The cells, as `sources.open_source` gives them."""
-        return open_source(self.data, self.cache, cells=self.cells)
+        return open_source(self.data, self.cache, chosen_competition(), cells=self.cells)
 
     def training_config(self) -> TrainingConfig:
         """The config of the profile, seed 0; an init ``auto`` becomes what `pretrained.starting_point` makes of it."""

@@ -90,7 +90,7 @@ def prepare(cells: CellSet, run: Path, settings: CleaningSettings) -> Parts:
             nothing is written then.
     """
     table = examine(cells, settings)
-    split = split_cells(table.label[table.kept], table.cluster[table.kept], SPLIT_SEED)
+    split = split_cells(table.label[table.kept], table.cluster[table.kept], cells.competition.classes, SPLIT_SEED)
     in_source = Split(*(table.kept[getattr(split, part)] for part in PARTS))
     parts = _parts(cells, in_source)
     if (run / "config.json").exists():
@@ -173,7 +173,7 @@ def measure_medmnist_c(run: Path, parts: Parts, images: int) -> ErrorRow:
     def predicted(cells: CellSet) -> np.ndarray:
         return predict_probabilities(network, cells.images).argmax(axis=1)
 
-    clean = balanced_error(cells.labels, predicted(cells))
+    clean = balanced_error(cells, predicted(cells))
     errors, accuracy = errors_by_severity(predicted, cells, CORRUPTION_SEEDS["holdout"])
     write_json(
         run / "medmnist_c.json",

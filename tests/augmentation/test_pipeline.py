@@ -5,6 +5,7 @@ import keras_cv
 import numpy as np
 import pytest
 import tensorflow as tf
+from competitions import BLOOD
 
 from bloodcells.augmentation import pipeline
 from bloodcells.augmentation.pipeline import training_batches
@@ -70,7 +71,10 @@ def two_pictures(cells) -> CellSet:
     """A cell and noise, 32 times each: whatever differs between two of a kind, a policy has made."""
     noise = np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8)
     return CellSet(
-        np.tile(np.stack([cells.images[0], noise]), (32, 1, 1, 1)), np.tile([0, 1], 32).astype(np.int64), "two pictures"
+        np.tile(np.stack([cells.images[0], noise]), (32, 1, 1, 1)),
+        np.tile([0, 1], 32).astype(np.int64),
+        "two pictures",
+        BLOOD,
     )
 
 
@@ -130,7 +134,7 @@ def test_the_first_view_is_an_orientation_of_the_cell(cells):
 def black_and_white(count: int = 400) -> CellSet:
     """Cells of two classes, all black and all white, so that a mixed picture tells its shares."""
     labels = np.arange(count) % 2
-    return CellSet(np.repeat(labels * 255, 96 * 96 * 3).reshape(-1, 96, 96, 3).astype(np.uint8), labels, "two")
+    return CellSet(np.repeat(labels * 255, 96 * 96 * 3).reshape(-1, 96, 96, 3).astype(np.uint8), labels, "two", BLOOD)
 
 
 @pytest.mark.parametrize("policy", ["mixup", "cutmix"])

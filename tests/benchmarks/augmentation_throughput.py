@@ -21,7 +21,7 @@ import numpy as np
 
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.augmentation.policies import POLICIES
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet, load_cells
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.environment import accelerators, describe_environment
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    cells = load_cells(options.data) if options.data else draw_smear(1_000).cells
+    cells = load_cells(options.data, chosen_competition()) if options.data else draw_smear(1_000).cells
     step = training_step(cells, options.batch_size, options.working_size)
     measured = measure(
         cells, options.policies, step, options.batch_size, options.batches, options.steps, options.rounds
@@ -113,12 +113,12 @@ def measure(
 
 def training_step(cells: CellSet, batch_size: int, working_size: int) -> Callable[[], object]:
     """One step of training the whole network on the first ``batch_size`` cells, compiled as training compiles it."""
-    network = build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), 0.2)
+    network = build_network(cells.competition.image_size, working_size, len(cells.competition.classes), 0.2)
     optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
     network.compile(optimizer, loss, metrics=["accuracy"], jit_compile=bool(accelerators()))
     pixels = cells.images[:batch_size].astype(np.float32)
-    labels = np.eye(len(COMPETITION.classes), dtype=np.float32)[cells.labels[:batch_size]]
+    labels = np.eye(len(cells.competition.classes), dtype=np.float32)[cells.labels[:batch_size]]
     return lambda: network.train_on_batch(pixels, labels)
 
 

@@ -22,6 +22,7 @@ from planted import CHANGES, PICTURES, Planted, plant
 
 from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.cleaning.clusters import cluster_ids
+from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet, load_cells
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.files import write_json
@@ -39,7 +40,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    clean = clean_cells(load_cells(options.data) if options.data else draw_smear(options.cells, options.seed).cells)
+    clean = clean_cells(
+        load_cells(options.data, chosen_competition())
+        if options.data
+        else draw_smear(options.cells, options.seed).cells
+    )
     n_cells = min(options.cells, len(clean))
     planted = plant(clean, n_cells, min(options.copies, n_cells), options.pictures, options.seed)
     result = {"data": clean.origin, "images": len(planted.cells), "seed": options.seed, **measure(planted)}

@@ -19,6 +19,7 @@ from PIL import Image
 
 from bloodcells.cleaning.hashing import VIEWS, dihedral, low_cosines, phash, shrunk_grey, view_hashes
 from bloodcells.cleaning.neighbours import near_pairs
+from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import load_cells
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.files import write_json
@@ -41,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     result: dict[str, Any] = {}
     if options.images:
-        cells = load_cells(options.data) if options.data else draw_smear(options.images).cells
+        cells = load_cells(options.data, chosen_competition()) if options.data else draw_smear(options.images).cells
         result["hashes"] = {"data": cells.origin, **compare_hashes(cells.images[: options.images])}
     result["pairs"] = [measure_pairs(options.hashes, distance) for distance in options.distance if options.hashes]
     if options.json:

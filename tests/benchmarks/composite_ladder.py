@@ -16,6 +16,7 @@ from accuracies import print_accuracies
 from bloodcells import walk
 from bloodcells.ablation.budget import budget
 from bloodcells.cleaning import CleaningSettings
+from bloodcells.competition import chosen_competition
 from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import WEIGHTS, write_json
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the two runs")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    parts = walk.prepare(open_source(options.data, Path("data")), options.out, CleaningSettings())
+    parts = walk.prepare(open_source(options.data, Path("data"), chosen_competition()), options.out, CleaningSettings())
     configs = {
         "none": budget("cpu").start_config(options.init),
         "randaugment": TrainingConfig(

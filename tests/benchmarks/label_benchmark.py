@@ -23,7 +23,7 @@ import numpy as np
 from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.cleaning.labels import NOT_SUSPECTED, ODDS, suspected_labels
 from bloodcells.cleaning.suspicion import FOLDS, TAPS, WORKING_SIZE, out_of_fold_probabilities, pooled_features
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet, load_cells
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.environment import describe_environment
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--compare", type=int, default=0, metavar="N", help="compare other features, on N cells")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    cells = load_cells(options.data) if options.data else draw_smear().cells
+    cells = load_cells(options.data, chosen_competition()) if options.data else draw_smear().cells
     kept = cells.take(examine(cells, CleaningSettings(allow_any_removal=True)).kept)
     with progress_bars() as progress:
         result = measure(kept, options.init, options.share, lambda done, total: progress("looking", done, total))
@@ -62,7 +62,7 @@ def measure(cells: CellSet, init: str, share: float, progress=None) -> dict[str,
     features = pooled_features(cells.images, init, progress)
     looked = time.process_time()
     alone = np.arange(len(cells))
-    probabilities = out_of_fold_probabilities(features, cells.labels, alone)
+    probabilities = out_of_fold_probabilities(features, cells.labels, alone, len(cells.competition.classes))
     predicted = time.process_time()
     given = readings(cells.labels, probabilities)
     planted = [
@@ -95,7 +95,7 @@ def _planted_seed(
     truth: np.ndarray, features: np.ndarray, kind: str, others: np.ndarray | None, share: float, seed: int
 ) -> dict[str, Any]:
     labels, planted = with_wrong_labels(truth, share, seed, others)
-    probabilities = out_of_fold_probabilities(features, labels, np.arange(len(labels)))
+    probabilities = out_of_fold_probabilities(features, labels, np.arange(len(labels)), truth.max() + 1)
     methods = {name: planted_figures(found, planted, truth) for name, found in readings(labels, probabilities).items()}
     return {"kind": kind, "seed": seed, "planted": int(planted.sum()), "methods": methods}
 
@@ -111,7 +111,7 @@ def with_wrong_labels(
     draw = np.random.default_rng(seed)
     planted = np.zeros(len(labels), bool)
     planted[draw.choice(len(labels), round(share * len(labels)), replace=False)] = True
-    classes = len(COMPETITION.classes)
+    classes = labels.max() + 1  # every class occurs in a validated set
     wrong = labels.copy()
     any_other = (labels[planted] + draw.integers(1, classes, planted.sum())) % classes
     wrong[planted] = any_other if others is None else others[planted]
@@ -165,7 +165,7 @@ def compare_features(cells: CellSet, init: str, n_cells: int) -> list[dict[str, 
     variants = [
         (words, weights, size, taps)
         for words, weights, taps in (("last layer", init, LAST_LAYER), ("five resolutions", init, TAPS))
-        for size in (COMPETITION.image_size, WORKING_SIZE)
+        for size in (cells.competition.image_size, WORKING_SIZE)
     ]
     variants.append(("five resolutions, random weights", "scratch", WORKING_SIZE, TAPS))
     rows = []
@@ -174,7 +174,9 @@ def compare_features(cells: CellSet, init: str, n_cells: int) -> list[dict[str, 
         started = time.process_time()
         features = pooled_features(sample.images, weights, working_size=size, taps=taps)
         seconds = time.process_time() - started
-        predicted = out_of_fold_probabilities(features, sample.labels, np.arange(len(sample)))
+        predicted = out_of_fold_probabilities(
+            features, sample.labels, np.arange(len(sample)), len(sample.competition.classes)
+        )
         rows.append(
             {
                 "features": words,

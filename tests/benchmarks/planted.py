@@ -56,7 +56,9 @@ def plant(clean: CellSet, n_cells: int, copies_per_kind: int, pictures_per_kind:
     same = first_occurrence(exact_keys(np.stack(images)))
     numbers = np.where(unrelated, same, original)
     order = draw.permutation(len(images))
-    cells = CellSet(np.stack(images)[order], np.array(labels, np.int64)[order], f"planted benchmark, seed {seed}")
+    cells = CellSet(
+        np.stack(images)[order], np.array(labels, np.int64)[order], f"planted benchmark, seed {seed}", clean.competition
+    )
     return Planted(cells, numbers[order], np.array(kind)[order], unrelated[order])
 
 

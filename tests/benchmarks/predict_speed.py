@@ -28,6 +28,7 @@ import numpy as np
 from bloodcells import walk
 from bloodcells.codabench.archive import extract
 from bloodcells.codabench.packager import FLATBUFFER
+from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=20_000, help="images for the memory; 0 leaves it out")
     parser.add_argument("--out", type=Path, help="the record")
     options = parser.parse_args()
-    parts = walk.parts_of(options.run, open_source(options.data, Path("data")))
+    parts = walk.parts_of(options.run, open_source(options.data, Path("data"), chosen_competition()))
     sets = {
         name: cells.take(np.arange(min(options.images, len(cells))))
         for name, cells in walk.clean_and_composite(parts, "holdout").items()

@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter, ImageOps
 from scipy.optimize import minimize_scalar
 
 from bloodcells import walk
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import chosen_competition
 from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import read_json, write_json
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1_000_000, help="of each set, at most")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    parts = walk.parts_of(options.run, open_source(options.data, Path("data")))
+    parts = walk.parts_of(options.run, open_source(options.data, Path("data"), chosen_competition()))
     whole = walk.clean_and_composite(parts, "validation")
     count = min(options.images, len(whole["clean"]))
     labels = whole["clean"].labels[:count]
@@ -113,7 +113,7 @@ def zoomed(picture: Image.Image, factor: float) -> Image.Image:
 
 def at_size(network: keras.Model, size: int) -> keras.Model:
     """The same weights in a network that works at another size."""
-    resized = build_network(COMPETITION.image_size, size, len(COMPETITION.classes))
+    resized = build_network(network.input_shape[1], size, network.output_shape[-1])
     resized.set_weights(network.get_weights())
     return resized
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bloodcells.codabench.worker import score
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import open_source
 from bloodcells.files import read_json, sha256_of, write_json
@@ -33,10 +33,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("zips", type=Path, nargs="+", metavar="ZIP")
     parser.add_argument("--data", default="synthetic", help="an .npz, synthetic or bloodmnist")
-    parser.add_argument("--images", type=int, default=COMPETITION.hidden_images)
+    parser.add_argument("--images", type=int, default=chosen_competition().hidden_images)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    cells = repeated(open_source(options.data, Path("data")), options.images)
+    cells = repeated(open_source(options.data, Path("data"), chosen_competition()), options.images)
     rows = [measure(path, cells) for path in options.zips]
     print(table(rows))
     if options.json:

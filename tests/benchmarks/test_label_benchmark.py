@@ -3,6 +3,7 @@
 import label_benchmark
 import numpy as np
 import pytest
+from competitions import BLOOD
 from label_benchmark import OWN, confident_learning, measure, planted_figures, readings, summary, with_wrong_labels
 
 from bloodcells.data.cells import CellSet
@@ -15,7 +16,7 @@ def cells(monkeypatch) -> CellSet:
     draw = np.random.default_rng(0)
     features = draw.normal(0, 1, (8, 500))[labels] + draw.normal(0, 2, (400, 500))
     monkeypatch.setattr(label_benchmark, "pooled_features", lambda images, init, progress=None: features[: len(images)])
-    return CellSet(np.zeros((400, 96, 96, 3), np.uint8), labels, "invented cells")
+    return CellSet(np.zeros((400, 96, 96, 3), np.uint8), labels, "invented cells", BLOOD)
 
 
 def test_planted_labels_are_wrong_and_as_many_as_asked_for():

@@ -20,6 +20,7 @@ from bloodcells.ablation.arms import RECIPE_BASELINE, arm_named
 from bloodcells.ablation.budget import budget
 from bloodcells.ablation.experiment import prepare_experiment
 from bloodcells.cleaning import CleaningSettings
+from bloodcells.competition import chosen_competition
 from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import write_json
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of an ablation, or of a new one")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    parts = walk.prepare(open_source(options.data, Path("data")), options.out, CleaningSettings())
+    parts = walk.prepare(open_source(options.data, Path("data"), chosen_competition()), options.out, CleaningSettings())
     means = budget("cpu")
     experiment = prepare_experiment(parts.train, parts.validation, means, options.init, options.out)
     sets = experiment.paired_sets()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.data.cells import CellSet
@@ -11,7 +12,9 @@ ANYTHING = CleaningSettings(allow_any_removal=True)
 
 
 def joined(*parts: tuple[np.ndarray, np.ndarray]) -> CellSet:
-    return CellSet(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]), "test")
+    return CellSet(
+        np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]), "test", BLOOD
+    )
 
 
 def test_every_planted_defect_is_found_and_no_sound_cell_is_lost(smear, table):
@@ -32,7 +35,7 @@ def test_every_planted_defect_is_found_and_no_sound_cell_is_lost(smear, table):
 
 def test_the_input_is_not_changed(smear):
     digest = smear.cells.sha256
-    cells = CellSet(smear.cells.images.copy(), smear.cells.labels.copy(), "copy")
+    cells = CellSet(smear.cells.images.copy(), smear.cells.labels.copy(), "copy", BLOOD)
     cells.images.setflags(write=False)
     examine(cells)
     assert cells.sha256 == digest

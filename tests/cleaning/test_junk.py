@@ -1,6 +1,7 @@
 """The junk score: unrelated pictures stand out alone, sound cells do not."""
 
 import numpy as np
+from competitions import BLOOD
 
 from bloodcells.cleaning import examine
 from bloodcells.cleaning.junk import Appearance, appearance, junk_scores
@@ -70,7 +71,7 @@ def test_a_darkened_copy_of_a_cell_is_a_copy_and_no_junk(sound):
     """The lowest index of a cluster stays unless it is the odd one; its copies are never junk."""
     images = sound.images.copy()
     odd = np.clip(images[5] * 0.5, 0, 255).astype(np.uint8)
-    cells = CellSet(np.concatenate([odd[None], images]), np.concatenate([sound.labels[5:6], sound.labels]), "")
+    cells = CellSet(np.concatenate([odd[None], images]), np.concatenate([sound.labels[5:6], sound.labels]), "", BLOOD)
     table = examine(cells)
     assert table.junk_score[0] > 1
     assert table.cluster[0] == table.cluster[6] >= 0
@@ -82,7 +83,9 @@ def test_copies_do_not_vouch_for_each_other(sound):
     """Twenty pictures of one face are one picture: their colours are not common for it."""
     noise = np.random.default_rng(0).integers(-6, 7, (20, 96, 96, 3))
     faces = np.clip(cartoon_face() + noise, 0, 255).astype(np.uint8)
-    cells = CellSet(np.concatenate([sound.images, faces]), np.concatenate([sound.labels, np.zeros(20, np.int64)]), "")
+    cells = CellSet(
+        np.concatenate([sound.images, faces]), np.concatenate([sound.labels, np.zeros(20, np.int64)]), "", BLOOD
+    )
     table = examine(cells)
     assert len(set(table.cluster[-20:])) == 1 and table.cluster[-1] >= 0
     assert (table.reason[-20:] == "junk").all() and not table.junk[:-20].any()

@@ -31,7 +31,7 @@ def test_wrong_labels_are_contradicted_by_the_other_images():
     truth = np.arange(400) % 8
     labels = truth.copy()
     labels[:8] = (truth[:8] + 3) % 8
-    predicted = out_of_fold_probabilities(separable(truth), labels, np.arange(400)).argmax(axis=1)
+    predicted = out_of_fold_probabilities(separable(truth), labels, np.arange(400), 8).argmax(axis=1)
     assert (predicted[:8] == truth[:8]).mean() >= 0.85 and (predicted[8:] == labels[8:]).mean() >= 0.95
 
 
@@ -40,8 +40,8 @@ def test_no_image_is_predicted_from_its_copy():
     draw = np.random.default_rng(0)
     labels = np.repeat(np.arange(160) % 8, 2)
     features = np.repeat(draw.normal(0, 1, (160, 400)), 2, axis=0)
-    apart = out_of_fold_probabilities(features, labels, np.repeat(np.arange(160), 2))
-    leaking = out_of_fold_probabilities(features, labels, np.arange(320))
+    apart = out_of_fold_probabilities(features, labels, np.repeat(np.arange(160), 2), 8)
+    leaking = out_of_fold_probabilities(features, labels, np.arange(320), 8)
     assert (apart.argmax(axis=1) == labels).mean() < 0.3
     assert (leaking.argmax(axis=1) == labels).mean() > 0.6
 
@@ -49,7 +49,9 @@ def test_no_image_is_predicted_from_its_copy():
 def test_rows_are_probabilities_and_absent_classes_get_none():
     labels = np.arange(60) % 3 + 2
     done = []
-    probabilities = out_of_fold_probabilities(separable(labels), labels, np.arange(60), lambda *step: done.append(step))
+    probabilities = out_of_fold_probabilities(
+        separable(labels), labels, np.arange(60), 8, lambda *step: done.append(step)
+    )
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert (probabilities[:, [0, 1, 5, 6, 7]] == 0).all()
     assert done == [(fold + 1, FOLDS) for fold in range(FOLDS)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.data.cells import CellSet
 
@@ -28,7 +29,7 @@ def brightness_cells() -> CellSet:
     labels = np.repeat(np.arange(8), 2)
     images = np.broadcast_to((labels * 32 + 10).astype(np.uint8)[:, None, None, None], (16, 96, 96, 3)).copy()
     labels[-1] = 0
-    return CellSet(images, labels, "flat squares")
+    return CellSet(images, labels, "flat squares", BLOOD)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from competitions import BLOOD
 from PIL import Image
 
 from bloodcells.codabench.bundle import BundleSummary, write_bundle
 from bloodcells.codabench.schema import check_definition
 from bloodcells.codabench.worker import score
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
@@ -26,7 +26,7 @@ PackZip = Callable[..., Path]
 def cells(brightness_cells: CellSet) -> CellSet:
     """The flat squares with the names of what was done to them."""
     names = np.array(["darken", "darken+jpeg", *["brighten"] * 14])
-    return CellSet(brightness_cells.images, brightness_cells.labels, brightness_cells.origin, names)
+    return CellSet(brightness_cells.images, brightness_cells.labels, brightness_cells.origin, BLOOD, names)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_the_bundle_is_complete(written: BundleSummary) -> None:
     assert "3: immature granulocyte" in pages["pages/data.md"] and "16 images" in pages["pages/data.md"]
     assert "600 seconds" in pages["pages/submission.md"] and "keras 3.4.1" in pages["pages/submission.md"]
     (columns,) = [leaderboard["columns"] for leaderboard in definition["leaderboards"]]
-    assert {column["key"] for column in columns} == set(COMPETITION.leaderboard)
-    assert columns[0]["key"] == COMPETITION.metric
+    assert {column["key"] for column in columns} == set(BLOOD.leaderboard)
+    assert columns[0]["key"] == BLOOD.metric
     assert {column["key"]: column["sorting"] for column in columns}["duration"] == "asc"
     assert definition["docker_image"] == "tensorflow/tensorflow:2.17.0"
 
@@ -83,7 +83,7 @@ def test_programs_carry_their_command_and_the_truth_is_in_the_reference_data_alo
     assert inner(written.path, "reference_data.zip").namelist() == ["corruptions.npy", "labels.npy"]
     kit = inner(written.path, "starting_kit.zip")
     assert kit.namelist() == ["README.md", "model.py"]
-    assert f"CLASSES = {len(COMPETITION.classes)}\n".encode() in kit.read("model.py")
+    assert f"CLASSES = {len(BLOOD.classes)}\n".encode() in kit.read("model.py")
 
 
 def test_the_local_worker_runs_the_very_bundle(

@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.codabench import conversion, packager
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
@@ -166,7 +167,7 @@ def test_the_score_is_that_of_the_evaluation(packed: PackageSummary, trained_run
     network.load_weights(trained_run / WEIGHTS)
     predicted = predict_probabilities(network, images, tta_level=1, gate=0.5).argmax(axis=1)
     labels = np.where(np.arange(70) % 3, predicted, np.arange(70) // 3 % 8)
-    scores = score(packed.path, CellSet(images, labels, "noise"), tmp_path / "work", checks=False)
+    scores = score(packed.path, CellSet(images, labels, "noise", BLOOD), tmp_path / "work", checks=False)
     assert len(set(predicted)) > 2
     expected = label_metrics(labels, predicted, 8)
     assert {key: scores[key] for key in expected} == expected

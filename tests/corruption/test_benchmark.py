@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.corruption import composite, medmnist_c, write_benchmark
 from bloodcells.data.cells import load_cells
@@ -33,12 +34,12 @@ def test_the_manifest_names_every_file_with_its_checksum(benchmark, cells):
 
 
 def test_a_copy_holds_the_corrupted_cells_with_their_labels(benchmark, cells):
-    copy = load_cells(benchmark / "composite.npz")
+    copy = load_cells(benchmark / "composite.npz", BLOOD)
     np.testing.assert_array_equal(copy.images, composite.corrupt(cells, 3).images)
     np.testing.assert_array_equal(copy.labels, cells.labels)
     assert len(copy.corruptions) == len(cells)
     assert set("+".join(copy.corruptions).split("+")) <= set(composite.FAMILY_OF)
-    assert set(load_cells(benchmark / "medmnist_c" / "pixelate_3.npz").corruptions) == {"pixelate_3"}
+    assert set(load_cells(benchmark / "medmnist_c" / "pixelate_3.npz", BLOOD).corruptions) == {"pixelate_3"}
 
 
 def test_a_second_call_gives_the_same_checksums(benchmark, cells, tmp_path):

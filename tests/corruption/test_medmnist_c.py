@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.corruption import medmnist_c
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
@@ -40,7 +41,7 @@ def test_a_random_corruption_is_frozen_by_seed_and_index(cells, corruption):
 def test_brightness_is_the_published_factor():
     from bloodcells.data.cells import CellSet
 
-    grey = CellSet(np.full((1, 96, 96, 3), 100, np.uint8), np.zeros(1, np.int64), "grey")
+    grey = CellSet(np.full((1, 96, 96, 3), 100, np.uint8), np.zeros(1, np.int64), "grey", BLOOD)
     assert (medmnist_c.corrupt(grey, "brightness_down", 5, 0).images == 50).all()
     assert (medmnist_c.corrupt(grey, "brightness_up", 1, 0).images == 110).all()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.data.cells import CellSet, load_cells, load_images, read_npz, save_cells
 from bloodcells.errors import KitError
@@ -25,7 +26,7 @@ def written(path: Path, images: np.ndarray = IMAGES, labels: np.ndarray = LABELS
 def refusal(path: Path) -> str:
     """The one line a user sees."""
     with pytest.raises(KitError) as caught:
-        load_cells(path)
+        load_cells(path, BLOOD)
     line = str(caught.value)
     assert "\n" not in line
     assert line.endswith(".")
@@ -36,7 +37,7 @@ def refusal(path: Path) -> str:
 
 
 def test_a_good_file_comes_in_whole(tmp_path: Path) -> None:
-    cells = load_cells(written(tmp_path / "training_set.npz"))
+    cells = load_cells(written(tmp_path / "training_set.npz"), BLOOD)
     np.testing.assert_array_equal(cells.images, IMAGES)
     np.testing.assert_array_equal(cells.labels, LABELS)
     assert cells.images.dtype == np.uint8
@@ -127,7 +128,7 @@ def test_row_06_any_flipped_byte_is_refused_or_harmless(tmp_path: Path, save: Ca
 
 @pytest.mark.parametrize(
     ("key", "expected"),
-    [("images", "uint8 or float32 (N, 96, 96, 3)"), ("labels", "integers (N,)"), ("corruptions", "strings (N,)")],
+    [("images", "uint8 or float32 (N, S, S, 3)"), ("labels", "integers (N,)"), ("corruptions", "strings (N,)")],
 )
 def test_row_07_an_object_array(tmp_path: Path, key: str, expected: str) -> None:
     arrays = {"images": IMAGES, "labels": LABELS, key: np.array([None, "x"], dtype=object)}
@@ -183,7 +184,7 @@ def test_row_10_another_shape(tmp_path: Path, shape: tuple[int, ...]) -> None:
 def test_row_11_floats_in_0_1_are_scaled_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], dtype: type
 ) -> None:
-    cells = load_cells(written(tmp_path / "x.npz", (IMAGES / 255).astype(dtype)))
+    cells = load_cells(written(tmp_path / "x.npz", (IMAGES / 255).astype(dtype)), BLOOD)
     np.testing.assert_array_equal(cells.images, IMAGES)
     said = capsys.readouterr()
     assert said.err == "x.npz: float images in 0..1 are scaled to 0..255\n"
@@ -194,7 +195,7 @@ def test_row_11_floats_in_0_1_are_scaled_and_said(
 def test_row_11_whole_values_in_0_255_come_in_as_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], dtype: type
 ) -> None:
-    cells = load_cells(written(tmp_path / "x.npz", IMAGES.astype(dtype)))
+    cells = load_cells(written(tmp_path / "x.npz", IMAGES.astype(dtype)), BLOOD)
     np.testing.assert_array_equal(cells.images, IMAGES)
     assert capsys.readouterr().err == ""
 
@@ -226,7 +227,7 @@ def test_row_13_unequal_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [LABELS[:, None], LABELS.astype(np.float32), LABELS.astype(np.uint8)[:, None]])
 def test_row_14_labels_that_need_normalising(tmp_path: Path, labels: np.ndarray) -> None:
-    found = load_cells(written(tmp_path / "x.npz", labels=labels)).labels
+    found = load_cells(written(tmp_path / "x.npz", labels=labels), BLOOD).labels
     np.testing.assert_array_equal(found, LABELS)
     assert found.dtype == np.int64
 
@@ -278,10 +279,10 @@ def test_row_16_no_images(tmp_path: Path, shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("name", ["my cells.npz", "Zellen größer/血液 细胞.npz"])
 def test_row_72_spaces_and_other_alphabets_in_the_path(tmp_path: Path, name: str) -> None:
-    cells = load_cells(written(tmp_path / "x.npz"))
+    cells = load_cells(written(tmp_path / "x.npz"), BLOOD)
     path = tmp_path / "a folder" / name
     save_cells(path, cells)
-    again = load_cells(path)
+    again = load_cells(path, BLOOD)
     assert again.sha256 == cells.sha256
     assert again.origin == path.name
     with np.load(path) as archive:
@@ -291,12 +292,12 @@ def test_row_72_spaces_and_other_alphabets_in_the_path(tmp_path: Path, name: str
 
 def test_images_without_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=IMAGES)
-    np.testing.assert_array_equal(load_images(tmp_path / "x.npz"), IMAGES)
+    np.testing.assert_array_equal(load_images(tmp_path / "x.npz", BLOOD.image_size), IMAGES)
 
 
 def test_the_identity_covers_pixels_and_labels(tmp_path: Path) -> None:
-    cells = load_cells(written(tmp_path / "a.npz"))
-    swapped = load_cells(written(tmp_path / "b.npz", labels=LABELS[::-1]))
+    cells = load_cells(written(tmp_path / "a.npz"), BLOOD)
+    swapped = load_cells(written(tmp_path / "b.npz", labels=LABELS[::-1]), BLOOD)
     assert cells.sha256 != swapped.sha256
     assert cells.take(np.arange(16)).sha256 == cells.sha256
     assert cells.take(np.array([2, 1])).labels.tolist() == [1, 0]
@@ -313,11 +314,11 @@ def test_the_real_file_comes_in(real_cells: CellSet) -> None:
 def test_names_of_corruptions_are_kept_where_they_are_there(tmp_path: Path) -> None:
     names = np.array(["jpeg", "rotate+jpeg", "", *["blur"] * 13])
     path = tmp_path / "x.npz"
-    save_cells(path, CellSet(IMAGES, LABELS, "x", names))
-    loaded = load_cells(path)
+    save_cells(path, CellSet(IMAGES, LABELS, "x", BLOOD, names))
+    loaded = load_cells(path, BLOOD)
     np.testing.assert_array_equal(loaded.corruptions, names)
     assert loaded.take(np.array([1, 2])).corruptions.tolist() == ["rotate+jpeg", ""]
-    assert loaded.sha256 == CellSet(IMAGES, LABELS, "x").sha256
+    assert loaded.sha256 == CellSet(IMAGES, LABELS, "x", BLOOD).sha256
 
 
 @pytest.mark.parametrize("names", [np.array(["jpeg"] * 15), np.arange(16), np.array([["jpeg"]] * 16)])

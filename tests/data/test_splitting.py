@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.data.splitting import PARTS, Split, leaked, read_split, split_cells
 from bloodcells.errors import KitError
@@ -30,7 +31,7 @@ def part_of(split: Split, n: int) -> np.ndarray:
 
 def test_every_image_is_in_exactly_one_part():
     labels, clusters = cells()
-    split = split_cells(labels, clusters, seed=1)
+    split = split_cells(labels, clusters, BLOOD.classes, seed=1)
     together = np.concatenate([split.train, split.validation, split.holdout])
     assert np.array_equal(np.sort(together), np.arange(len(labels)))
     for name in PARTS:
@@ -40,14 +41,14 @@ def test_every_image_is_in_exactly_one_part():
 
 def test_no_cluster_is_in_two_parts():
     labels, clusters = cells()
-    part = part_of(split_cells(labels, clusters, seed=1), len(labels))
+    part = part_of(split_cells(labels, clusters, BLOOD.classes, seed=1), len(labels))
     for cluster in range(clusters.max() + 1):
         assert len(set(part[clusters == cluster])) == 1
 
 
 def test_every_class_has_its_share_in_every_part():
     labels, clusters = cells()
-    split = split_cells(labels, clusters, seed=1, validation=0.2, holdout=0.1)
+    split = split_cells(labels, clusters, BLOOD.classes, seed=1, validation=0.2, holdout=0.1)
     for label in range(8):
         total = (labels == label).sum()
         assert abs((labels[split.validation] == label).sum() - 0.2 * total) <= 7  # the largest cluster
@@ -56,21 +57,21 @@ def test_every_class_has_its_share_in_every_part():
 
 def test_images_alone_are_split_to_an_image():
     labels = np.repeat(np.arange(8), 50)
-    split = split_cells(labels, np.full(400, -1), seed=0)
+    split = split_cells(labels, np.full(400, -1), BLOOD.classes, seed=0)
     assert np.array_equal(np.bincount(labels[split.holdout]), np.full(8, 5))
     assert np.array_equal(np.bincount(labels[split.validation]), np.full(8, 5))
 
 
 def test_a_seed_decides():
     labels, clusters = cells()
-    one, again, other = (split_cells(labels, clusters, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (split_cells(labels, clusters, BLOOD.classes, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one.train, again.train) and np.array_equal(one.holdout, again.holdout)
     assert not np.array_equal(one.holdout, other.holdout)
 
 
 def test_a_class_with_three_pictures_is_in_all_three_parts():
     labels = np.array([0] * 40 + [7] * 3)
-    part = part_of(split_cells(labels, np.full(43, -1), seed=0), 43)
+    part = part_of(split_cells(labels, np.full(43, -1), BLOOD.classes, seed=0), 43)
     assert sorted(part[labels == 7]) == [0, 1, 2]
 
 
@@ -79,18 +80,18 @@ def test_a_class_too_scarce_for_three_parts_is_named():
     clusters = np.full(44, -1)
     clusters[40:43] = 0  # three copies of one picture, and another
     with pytest.raises(KitError, match=r"class 7 \(platelet\) has 2 distinct pictures: expected at least 3"):
-        split_cells(labels, clusters, seed=0)
+        split_cells(labels, clusters, BLOOD.classes, seed=0)
 
 
 @pytest.mark.parametrize("shares", [(0, 0.1), (0.1, 0), (0.5, 0.5), (-0.1, 0.2)])
 def test_shares_that_leave_a_part_empty_are_refused(shares):
     with pytest.raises(ValueError, match="shares: expected above 0 and below 1 together"):
-        split_cells(np.zeros(30, np.int64), np.full(30, -1), 0, *shares)
+        split_cells(np.zeros(30, np.int64), np.full(30, -1), BLOOD.classes, 0, *shares)
 
 
 def test_a_split_is_read_as_it_was_written(tmp_path):
     labels, clusters = cells()
-    split = split_cells(labels, clusters, seed=1)
+    split = split_cells(labels, clusters, BLOOD.classes, seed=1)
     split.write(tmp_path / "split.csv")
     assert (tmp_path / "split.csv").read_text().startswith("index,part\n0,")
     again = read_split(tmp_path / "split.csv")
@@ -117,6 +118,6 @@ def test_leaks_are_held_out_images_with_a_copy_in_training():
 
 def test_the_split_leaks_nothing_and_a_random_one_does():
     labels, clusters = cells()
-    training = np.isin(np.arange(len(labels)), split_cells(labels, clusters, seed=0).train)
+    training = np.isin(np.arange(len(labels)), split_cells(labels, clusters, BLOOD.classes, seed=0).train)
     assert not leaked(clusters, training).any()
     assert leaked(clusters, np.random.default_rng(0).permutation(training)).any()

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.data.cells import CellSet
 from bloodcells.measuring import explanation
@@ -17,7 +18,7 @@ def network() -> keras.Model:
 @pytest.fixture(scope="module")
 def cells() -> CellSet:
     images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
-    return CellSet(images, np.arange(6) % 4, "noise")
+    return CellSet(images, np.arange(6) % 4, "noise", BLOOD)
 
 
 def test_the_most_confident_errors_come_first_and_nothing_right_is_shown(network, cells, monkeypatch):

@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
 from bloodcells.cleaning.calibration import Calibration, calibrate
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
@@ -104,7 +104,7 @@ def test_suspected_labels_are_shown_with_both_names(tmp_path, cells, table):
     confident[one] = np.roll(confident[one], 1)
     write_cleaning_page(tmp_path / "page.html", cells, table.with_suspected_labels(confident), SETTINGS)
     text = (tmp_path / "page.html").read_text()
-    names = [COMPETITION.classes[label] for label in (table.label[one], (table.label[one] + 1) % 8)]
+    names = [BLOOD.classes[label] for label in (table.label[one], (table.label[one] + 1) % 8)]
     assert "Suspected labels: 1" in text
     assert f"<b>{names[0]} 1&nbsp;%</b>{names[1]}? 93&nbsp;%<br>image {one}</figcaption>" in text
     assert f"in this way it gives {1 - 1 / len(table):.1%} of the images" in text
@@ -115,7 +115,7 @@ def test_labels_that_were_not_examined_are_not_called_sound(text):
 
 
 def test_the_origin_is_escaped(tmp_path, cells, table):
-    named = CellSet(cells.images, cells.labels, "<b>cells & more</b>.npz")
+    named = CellSet(cells.images, cells.labels, "<b>cells & more</b>.npz", BLOOD)
     write_cleaning_page(tmp_path / "page.html", named, table, SETTINGS)
     assert "&lt;b&gt;cells &amp; more" in (tmp_path / "page.html").read_text()
 

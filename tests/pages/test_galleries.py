@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.cleaning import CleaningSettings, examine
-from bloodcells.competition import COMPETITION
 from bloodcells.corruption.composite import corrupt
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, Smear, draw_smear
@@ -17,7 +17,7 @@ from bloodcells.pages.galleries import (
     policy_views,
 )
 
-STEP = COMPETITION.image_size + 4
+STEP = BLOOD.image_size + 4
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def cells(smear: Smear) -> CellSet:
 def tile(axes, row: int, column: int) -> np.ndarray:
     """The image at a place of a contact sheet."""
     sheet = axes.images[0].get_array()
-    size = COMPETITION.image_size
+    size = BLOOD.image_size
     return np.asarray(sheet[row * STEP : row * STEP + size, column * STEP : column * STEP + size])
 
 
@@ -47,17 +47,17 @@ def names(axes) -> list[str]:
 
 def test_each_row_holds_cells_of_its_class(cells: CellSet) -> None:
     (axes,) = cells_by_class(cells, "cells", columns=3).axes
-    for row, name in enumerate(COMPETITION.classes):
+    for row, name in enumerate(BLOOD.classes):
         assert names(axes)[row] == f"{name} ({(cells.labels == row).sum()})"
         assert all(is_of_class(cells, tile(axes, row, column), row) for column in range(3))
 
 
 def test_composite_stands_beside_the_same_clean_cell(cells: CellSet) -> None:
     clean, composite = clean_beside_composite(cells, "cells", columns=2, seed=5).axes
-    rows = len(COMPETITION.classes)
+    rows = len(BLOOD.classes)
     shown = np.array([tile(clean, row, column) for row in range(rows) for column in range(2)])
     assert all(is_of_class(cells, image, place // 2) for place, image in enumerate(shown))
-    expected = corrupt(CellSet(shown, np.repeat(range(rows), 2), "shown"), seed=5).images
+    expected = corrupt(CellSet(shown, np.repeat(range(rows), 2), "shown", BLOOD), seed=5).images
     for place, image in enumerate(expected):
         np.testing.assert_array_equal(tile(composite, *divmod(place, 2)), image)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 from PIL import Image
 
 from bloodcells.data.sources.synthetic import draw_smear
@@ -119,7 +120,7 @@ def test_command_names_the_source(run_folder: Path, origin: str, data: str | Non
 def test_class_without_cells_is_drawn(run_folder: Path) -> None:
     sets = {name: levels["tta1"] for name, levels in read_json(run_folder / "evaluation.json")["holdout"].items()}
     sets["composite"]["per_class_recall"][3] = None
-    offsets = recall_by_class(sets, "recall").axes[0].collections[2].get_offsets()
+    offsets = recall_by_class(sets, BLOOD.classes, "recall").axes[0].collections[2].get_offsets()
     assert offsets.shape == (8, 2) and offsets.mask[3, 0]
 
 

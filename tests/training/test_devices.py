@@ -26,6 +26,7 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 import keras
 
 from bloodcells.training import loop as training
+from bloodcells.competition import BLOOD_CELLS, read_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.recipe import Phase, TrainingConfig
 
@@ -44,7 +45,9 @@ def small_network(image_size, working_size, classes, dropout):
 training.build_network = small_network
 draw = np.random.default_rng(0)
 labels = np.arange(64) % 8
-cells = CellSet(draw.integers(0, 30 * (1 + labels[:, None, None, None]), (64, 96, 96, 3)).astype(np.uint8), labels, "x")
+blood = read_competition(BLOOD_CELLS)
+images = draw.integers(0, 30 * (1 + labels[:, None, None, None]), (64, 96, 96, 3)).astype(np.uint8)
+cells = CellSet(images, labels, "x", blood)
 phase = Phase("all", 5, "flips", 96, batch_size=16, learning_rate=1e-2, warmup_steps=2)
 training.train(cells, {"clean": cells}, TrainingConfig("scratch", (phase,)), run, devices=count)
 if count == 1:

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from bloodcells.augmentation.policies import Policy, policy
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.environment import accelerators
 from bloodcells.network.flatbuffer import usable_cores
@@ -43,14 +42,27 @@ def training_batches(
         Pairs of (batch_size, S, S, 3) float32 pixels 0..255 and (batch_size, C) float32 labels whose rows sum to 1.
         Under a policy with a consistency loss three times as many: all first views, all second, all third.
     """
+    labels = np.eye(len(cells.competition.classes), dtype=np.float32)[cells.labels]
+    return _batches(cells.images, labels, policy_name, batch_size, seed, first_epoch, last_epoch, untouched)
+
+
+def _batches(
+    images: np.ndarray,
+    labels: np.ndarray,
+    policy_name: str,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    last_epoch: int,
+    untouched: float,
+) -> tf.data.Dataset:
     # Most KerasCV layers draw from this generator; without a seed of its own it would differ from run to run.
     tf.random.set_global_generator(tf.random.Generator.from_seed(seed * 10_000 + first_epoch))
     apply = _application(policy(policy_name), untouched)
-    images = tf.constant(cells.images)
-    labels = tf.constant(np.eye(len(COMPETITION.classes), dtype=np.float32)[cells.labels])
+    count, images, labels = len(images), tf.constant(images), tf.constant(labels)
 
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
-        indices = _shuffled(len(cells), seed, tf.cast(epoch, tf.int32))
+        indices = _shuffled(count, seed, tf.cast(epoch, tf.int32))
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
     def augment(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -64,8 +76,8 @@ def training_batches(
 
 def augmented_images(images: np.ndarray, policy_name: str, seed: int) -> np.ndarray:
     """One augmented view of each image, to look at: (N, S, S, 3) uint8 in, the same out, in the same order."""
-    cells = CellSet(images, np.zeros(len(images), np.int64), "gallery")
-    batch, _ = next(iter(training_batches(cells, policy_name, len(images), seed, 0, 1)))
+    labels = np.ones((len(images), 1), np.float32)
+    batch, _ = next(iter(_batches(images, labels, policy_name, len(images), seed, 0, 1, untouched=0)))
     views = np.empty_like(images)
     views[_shuffled(len(images), seed, 0).numpy()] = np.rint(keras.ops.convert_to_numpy(batch[-len(images) :]))
     return views

@@ -24,7 +24,6 @@ from sklearn.preprocessing import StandardScaler
 
 from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.clusters import groups_of
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.network.network import BACKBONE, build_network
@@ -66,14 +65,15 @@ def examine_labels(
     labels = table.label[table.kept]
     _, first, group = np.unique(groups_of(table.cluster[table.kept]), return_index=True, return_inverse=True)
     groups = first[group]  # the folds follow the numbers: an image alone is its own, whatever clusters there are
-    _refuse_few(labels, groups)
+    _refuse_few(labels, groups, cells.competition.classes)
 
     def step(name: str) -> Progress | None:
         return partial(progress, name) if progress else None
 
+    classes = len(cells.competition.classes)
     features = pooled_features(cells.images[table.kept], init, step("looking"))
-    probabilities = np.full((len(table), len(COMPETITION.classes)), np.nan)
-    probabilities[table.kept] = out_of_fold_probabilities(features, labels, groups, step("predicting"))
+    probabilities = np.full((len(table), classes), np.nan)
+    probabilities[table.kept] = out_of_fold_probabilities(features, labels, groups, classes, step("predicting"))
     return table.with_suspected_labels(probabilities, time.perf_counter() - started)
 
 
@@ -107,7 +107,7 @@ def pooled_features(
 
 
 def out_of_fold_probabilities(
-    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, progress: Progress | None = None
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: int, progress: Progress | None = None
 ) -> np.ndarray:
     """Class probabilities of every image by a logistic regression fitted without its group.
 
@@ -115,12 +115,13 @@ def out_of_fold_probabilities(
         features: (N, F) floats.
         labels: (N,) int64, every class that occurs in at least ``FOLDS`` groups.
         groups: (N,) int64, equal for images of one picture.
+        classes: C, how many there are.
         progress: called with the number of folds done, and of all.
 
     Returns:
         (N, C) float64, rows adding up to 1; 0 for a class that does not occur.
     """
-    probabilities = np.zeros((len(labels), len(COMPETITION.classes)))
+    probabilities = np.zeros((len(labels), classes))
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     for done, (fitted, left_out) in enumerate(folds.split(features, labels, groups), start=1):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=_REGULARISATION, max_iter=500, tol=1e-3))
@@ -133,7 +134,7 @@ def out_of_fold_probabilities(
 
 def _feature_network(image_size: int, init: str, working_size: int, taps: Sequence[str]) -> keras.Model:
     """From (N, S, S, 3) pixels 0..255 to (N, F) features."""
-    network = build_network(image_size, working_size, len(COMPETITION.classes))
+    network = build_network(image_size, working_size, classes=2)  # the head, of any size, is not used
     initialise(network, init)
     backbone = network.get_layer(BACKBONE)
     pooled = [keras.layers.GlobalAveragePooling2D()(backbone.get_layer(tap).output) for tap in taps]
@@ -141,8 +142,8 @@ def _feature_network(image_size: int, init: str, working_size: int, taps: Sequen
     return keras.Model(network.input, features(network.get_layer("standardisation").output))
 
 
-def _refuse_few(labels: np.ndarray, groups: np.ndarray) -> None:
-    for label, name in enumerate(COMPETITION.classes):
+def _refuse_few(labels: np.ndarray, groups: np.ndarray, classes: Sequence[str]) -> None:
+    for label, name in enumerate(classes):
         pictures = len(np.unique(groups[labels == label]))
         if 0 < pictures < FOLDS:
             raise KitError(

@@ -98,7 +98,7 @@ def unpack_task(bundle: Path, folder: Path) -> Task:
     return Task(
         folder,
         bundle.name,
-        CellSet(images, labels, bundle.name).sha256,
+        CellSet(images, labels, bundle.name, COMPETITION).sha256,
         tuple(column["key"] for column in definition["leaderboards"][0]["columns"]),
         first.get("execution_time_limit", COMPETITION.time_limit),
     )

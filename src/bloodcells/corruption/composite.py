@@ -16,7 +16,7 @@ family ``slide`` (stain deposits, bubbles, scratches) is kept out of training al
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -264,7 +264,7 @@ def corrupt(cells: CellSet, seed: int) -> CellSet:
     for index, chain in enumerate(drawn):
         images[index] = apply_chain(cells.images[index], chain)
     names = np.array(["+".join(words(chain)) for chain in drawn], dtype=np.str_)
-    return CellSet(images, cells.labels, f"{cells.origin}, composite corruption, seed {seed}", names)
+    return replace(cells, images=images, origin=f"{cells.origin}, composite corruption, seed {seed}", corruptions=names)
 
 
 def chains(n: int, seed: int) -> list[Chain]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bloodcells.competition import COMPETITION
 from bloodcells.corruption.medmnist_c import CORRUPTIONS, SEVERITIES, corrupt
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
@@ -48,9 +47,9 @@ ALEXNET = _published("AlexNet", 1.84, 5.98, 13.98, 22.40, 18.45, 6.95, 7.90, 5.2
 RESNET18 = _published("ResNet-18 (ImageNet)", 0.98, 7.90, 15.50, 7.51, 5.51, 8.10, 39.72, 3.70, 6.80, 7.10, 13.82, 5.19)
 
 
-def balanced_error(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """1 - the mean recall of the classes that occur in ``truth``; both (N,) integers. 0..1."""
-    recall = per_class_recall(truth, predicted, len(COMPETITION.classes))
+def balanced_error(cells: CellSet, predicted: np.ndarray) -> float:
+    """1 - the mean recall of the classes that occur among ``cells``, labelled ``predicted``, (N,) integers. 0..1."""
+    recall = per_class_recall(cells.labels, predicted, len(cells.competition.classes))
     return 1 - float(recall[~np.isnan(recall)].mean())
 
 
@@ -72,7 +71,7 @@ def errors_by_severity(
     for name, own in errors.items():
         for severity in SEVERITIES:
             labels = predicted(corrupt(cells, name, severity, seed))
-            own.append(balanced_error(cells.labels, labels))
+            own.append(balanced_error(cells, labels))
             accuracies.append(float(np.mean(labels == cells.labels)))
     return errors, float(np.mean(accuracies))
 

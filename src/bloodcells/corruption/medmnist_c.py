@@ -19,6 +19,7 @@ any form (see `composite`).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -126,4 +127,5 @@ def corrupt(cells: CellSet, corruption: str, severity: int, seed: int) -> CellSe
     for index, image in enumerate(cells.images):
         images[index] = apply(image, parameters[severity - 1], np.random.default_rng((seed, key, index)))
     names = np.full(len(cells), f"{corruption}_{severity}")
-    return CellSet(images, cells.labels, f"{cells.origin}, medmnist_c {corruption} {severity}, seed {seed}", names)
+    origin = f"{cells.origin}, medmnist_c {corruption} {severity}, seed {seed}"
+    return replace(cells, images=images, origin=origin, corruptions=names)

@@ -11,13 +11,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 from bloodcells.errors import KitError, first_line
 from bloodcells.files import replacing
 
 _PICKLE_MAGIC = b"\x80"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an archive without members
-_EXPECTED_IMAGES = f"uint8 or float32 (N, {COMPETITION.image_size}, {COMPETITION.image_size}, 3)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +24,10 @@ class CellSet:
     """Labelled images that have been validated.
 
     Attributes:
-        images: (N, S, S, 3) uint8, RGB, S = ``COMPETITION.image_size``.
-        labels: (N,) int64, indices into ``COMPETITION.classes``.
+        images: (N, S, S, 3) uint8, RGB, S = ``competition.image_size``.
+        labels: (N,) int64, indices into ``competition.classes``.
         origin: where they come from, in words that a report can print.
+        competition: whose images they are, and what the labels mean.
         corruptions: (N,) str, what was done to each image: names joined by "+", "" for nothing. None where
             nobody said.
     """
@@ -35,6 +35,7 @@ class CellSet:
     images: np.ndarray
     labels: np.ndarray
     origin: str
+    competition: Competition
     corruptions: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -52,11 +53,11 @@ class CellSet:
     def take(self, indices: np.ndarray, origin: str | None = None) -> "CellSet":
         """The cells at ``indices`` ((M,) integers), in that order."""
         corruptions = None if self.corruptions is None else self.corruptions[indices]
-        return CellSet(self.images[indices], self.labels[indices], origin or self.origin, corruptions)
+        return CellSet(self.images[indices], self.labels[indices], origin or self.origin, self.competition, corruptions)
 
 
-def load_cells(path: Path) -> CellSet:
-    """Load and validate a labelled ``.npz`` with the keys ``images`` and ``labels``.
+def load_cells(path: Path, competition: Competition) -> CellSet:
+    """Load and validate a labelled ``.npz`` of ``competition``, with the keys ``images`` and ``labels``.
 
     Images may be uint8, or float in 0..255 or 0..1 (announced and scaled); labels may be (N,) or (N, 1)
     of any numeric type with whole values. A third key, ``corruptions``, may hold one string for each image.
@@ -65,30 +66,34 @@ def load_cells(path: Path) -> CellSet:
         KitError: anything else; the line names what was expected, what was found and what to do.
     """
     arrays = read_npz(path, ("images", "labels"), optional=("corruptions",))
-    return validated_cells(arrays["images"], arrays["labels"], path.name, arrays.get("corruptions"))
+    return validated_cells(arrays["images"], arrays["labels"], path.name, competition, arrays.get("corruptions"))
 
 
 def validated_cells(
-    images: np.ndarray, labels: np.ndarray, name: str, corruptions: np.ndarray | None = None
+    images: np.ndarray,
+    labels: np.ndarray,
+    name: str,
+    competition: Competition,
+    corruptions: np.ndarray | None = None,
 ) -> CellSet:
     """A ``CellSet`` of arrays that come from outside, by the rules of ``load_cells``; ``name`` is its origin.
 
     Raises:
         KitError: wrong dtype, shape, values or counts.
     """
-    images = validated_images(images, name)
-    labels = _validated_labels(labels, len(images), name)
+    images = validated_images(images, name, competition.image_size)
+    labels = _validated_labels(labels, len(images), name, competition.classes)
     if corruptions is not None and (corruptions.shape != labels.shape or corruptions.dtype.kind != "U"):
         raise KitError(
             f"{name}: corruptions has dtype {corruptions.dtype} and shape {corruptions.shape}; expected one string for "
             f"each of {len(labels)} images. Save names joined by '+', or leave the key out."
         )
-    return CellSet(images, labels, name, corruptions)
+    return CellSet(images, labels, name, competition, corruptions)
 
 
-def load_images(path: Path) -> np.ndarray:
-    """Load and validate the images of an ``.npz``, labelled or not: (N, S, S, 3) uint8."""
-    return validated_images(read_npz(path, ("images",))["images"], path.name)
+def load_images(path: Path, image_size: int) -> np.ndarray:
+    """Load and validate the images of an ``.npz``, labelled or not: (N, S, S, 3) uint8, S = ``image_size``."""
+    return validated_images(read_npz(path, ("images",))["images"], path.name, image_size)
 
 
 def save_cells(path: Path, cells: CellSet) -> None:
@@ -166,21 +171,19 @@ def _read_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndar
         if "allow_pickle" not in str(error):
             reason = first_line(error)
             raise KitError(f"{path}: member {key}.npy cannot be read ({reason}). Download it again.") from error
-        values = "strings" if key == "corruptions" else "integers"
-        expected = _EXPECTED_IMAGES if "images" in key else f"{values} (N,)"
+        expected = {"labels": "integers (N,)", "corruptions": "strings (N,)"}.get(key, "uint8 or float32 (N, S, S, 3)")
         raise KitError(f"{path}: {key} has dtype object; expected {expected}. Save it as a plain array.") from error
 
 
-def validated_images(images: np.ndarray, name: str) -> np.ndarray:
-    """``images`` as (N, S, S, 3) uint8, or a refusal.
+def validated_images(images: np.ndarray, name: str, size: int) -> np.ndarray:
+    """``images`` as (N, S, S, 3) uint8 with S = ``size``, or a refusal.
 
     Floats with a maximum of at most 1 are taken as 0..1 and scaled, which is said on standard error.
 
     Raises:
         KitError: wrong dtype, shape or values.
     """
-    size = COMPETITION.image_size
-    expected = _EXPECTED_IMAGES
+    expected = f"uint8 or float32 (N, {size}, {size}, 3)"
     if images.ndim > 0 and len(images) == 0:
         raise KitError(f"{name}: 0 images. Give a file that holds some.")
     if images.dtype.kind not in "uif":
@@ -191,7 +194,7 @@ def validated_images(images: np.ndarray, name: str) -> np.ndarray:
         raise KitError(f"{name}: expected 3 channels, got grayscale {images.shape}. Repeat the channel three times.")
     if images.ndim == 4 and images.shape[1:3] == (size, size) and images.shape[3] != 3:
         raise KitError(f"{name}: expected 3 channels, got {images.shape[3]} {images.shape}. Keep the RGB channels.")
-    if images.shape[1:] != COMPETITION.image_shape:
+    if images.shape[1:] != (size, size, 3):
         raise KitError(f"{name}: images has shape {images.shape}; expected {expected}. Resize the images.")
     if images.dtype == np.uint8:
         return images
@@ -207,9 +210,9 @@ def validated_images(images: np.ndarray, name: str) -> np.ndarray:
     return np.rint(images).astype(np.uint8)
 
 
-def _validated_labels(labels: np.ndarray, n_images: int, name: str) -> np.ndarray:
+def _validated_labels(labels: np.ndarray, n_images: int, name: str, classes: tuple[str, ...]) -> np.ndarray:
     """``labels`` as (N,) int64 that use every class at least twice, or a refusal."""
-    last = len(COMPETITION.classes) - 1
+    last = len(classes) - 1
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -226,7 +229,7 @@ def _validated_labels(labels: np.ndarray, n_images: int, name: str) -> np.ndarra
     scarce = int(counts.argmin())
     if counts[scarce] < 2:
         raise KitError(
-            f"{name}: class {scarce} ({COMPETITION.classes[scarce]}) has {counts[scarce]} images; "
+            f"{name}: class {scarce} ({classes[scarce]}) has {counts[scarce]} images; "
             "expected at least 2, one to train and one to validate. Add some."
         )
     return labels

@@ -7,13 +7,13 @@ exact to an image.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bloodcells.cleaning.clusters import groups_of
-from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 from bloodcells.files import write_csv
 
@@ -62,15 +62,21 @@ def read_split(path: Path) -> Split:
 
 
 def split_cells(
-    labels: np.ndarray, clusters: np.ndarray, seed: int, validation: float = 0.1, holdout: float = 0.1
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    classes: Sequence[str],
+    seed: int,
+    validation: float = 0.1,
+    holdout: float = 0.1,
 ) -> Split:
     """Split N images into three parts with the same mixture of classes.
 
     A cluster whose images carry several labels counts as the class of its first image.
 
     Args:
-        labels: (N,) int64, indices into ``COMPETITION.classes``.
+        labels: (N,) int64, indices into ``classes``.
         clusters: (N,) int64, cluster of copies of each image, -1 for an image alone.
+        classes: the names of the classes.
         seed: another seed, another split.
         validation: share of the images, above 0.
         holdout: share of the images, above 0; both together below 1.
@@ -88,7 +94,7 @@ def split_cells(
         members = draw.permutation(np.flatnonzero(labels[first] == label))
         if len(members) < len(PARTS):
             raise KitError(
-                f"class {label} ({COMPETITION.classes[label]}) has {len(members)} distinct pictures: expected at least "
+                f"class {label} ({classes[label]}) has {len(members)} distinct pictures: expected at least "
                 f"{len(PARTS)}, one for each of {', '.join(PARTS)}. Add some or leave the class out."
             )
         part_of_group[members] = _parts(size[members], validation, holdout)

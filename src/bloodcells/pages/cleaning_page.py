@@ -18,7 +18,6 @@ from bloodcells.cleaning.calibration import Calibration
 from bloodcells.cleaning.clusters import ALONE
 from bloodcells.cleaning.labels import ODDS
 from bloodcells.cleaning.table import REASONS
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.files import write_text
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
@@ -56,7 +55,7 @@ def write_cleaning_page(
         settings: with which it did.
         calibration: of the thresholds on the kept cells, for the figure of distances.
     """
-    sections = [_head(cells, table), _overview(table), _junk(cells, table, settings), _clusters(cells, table)]
+    sections = [_head(cells, table), _overview(cells, table), _junk(cells, table, settings), _clusters(cells, table)]
     sections += [_suspected(cells, table), _oddest(cells, table), _thresholds(table, settings, calibration)]
     body = "\n".join(section for section in sections if section)
     write_text(path, html_page(f"Cleaning: {cells.origin}", body, STYLE))
@@ -78,11 +77,11 @@ def _head(cells: CellSet, table: CleaningTable) -> str:
     )
 
 
-def _overview(table: CleaningTable) -> str:
+def _overview(cells: CellSet, table: CleaningTable) -> str:
     columns = [reason for reason in REASONS if (table.reason == reason).any()]
     head = "".join(f"<th>{WORDS[reason][0]}" for reason in columns)
     rows = []
-    for label, name in enumerate(COMPETITION.classes):
+    for label, name in enumerate(cells.competition.classes):
         own = table.label == label
         counts = [
             own.sum(),
@@ -107,7 +106,7 @@ def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> s
     for members in pictures[:_MOST_PICTURES]:
         one = int(members[0])
         labels = np.unique(table.label[members])
-        who = COMPETITION.classes[labels[0]] if len(labels) == 1 else f"{len(labels)} labels"
+        who = cells.competition.classes[labels[0]] if len(labels) == 1 else f"{len(labels)} labels"
         times = f"{len(members):,} times, " if len(members) > 1 else ""
         cards.append(_card(cells, one, f"<b>{times}{who}</b>{table.junk_score[one]:.1f}, by {table.evidence[one]}"))
     return _section(
@@ -122,14 +121,14 @@ def _clusters(cells: CellSet, table: CleaningTable) -> str:
     wanted = [
         reason for reason in ("label_conflict", "near_duplicate", "exact_duplicate") if (table.reason == reason).any()
     ]
-    parts = []
+    classes, parts = cells.competition.classes, []
     for reason in wanted:
         numbers = np.unique(table.cluster[table.reason == reason])
         rows = []
         for number in numbers[:_MOST_CLUSTERS]:
             members = np.flatnonzero(table.cluster == number)
             cards = [
-                _card(cells, int(one), f"<b>{COMPETITION.classes[table.label[one]]}</b>{_verdict(table, int(one))}")
+                _card(cells, int(one), f"<b>{classes[table.label[one]]}</b>{_verdict(table, int(one))}")
                 for one in members[:_MOST_IN_CLUSTER]
             ]
             rows.append(f'<div class="cluster">{"".join(cards)}{_more(len(members), _MOST_IN_CLUSTER)}</div>')
@@ -152,13 +151,14 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
             "<code>bloodcells clean --init</code> asks a network that has not learned them; it takes minutes.",
             "",
         )
+    classes = cells.competition.classes
     own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
     cards = [
         _card(
             cells,
             int(one),
-            f"<b>{COMPETITION.classes[table.label[one]]} {_percent(own[one])}</b>"
-            f"{COMPETITION.classes[table.suspected_label[one]]}? {_percent(other[one])}<br>image {one}",
+            f"<b>{classes[table.label[one]]} {_percent(own[one])}</b>"
+            f"{classes[table.suspected_label[one]]}? {_percent(other[one])}<br>image {one}",
         )
         for one in table.suspects[:_MOST_PICTURES]
     ]
@@ -173,12 +173,13 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
 
 
 def _oddest(cells: CellSet, table: CleaningTable) -> str:
+    classes = cells.competition.classes
     oddest = table.kept[np.argsort(-table.junk_score[table.kept], kind="stable")][:_ODDEST]
     cards = [
         _card(
             cells,
             int(one),
-            f"<b>{COMPETITION.classes[table.label[one]]}</b>{table.junk_score[one]:.2f}, by {table.evidence[one]}",
+            f"<b>{classes[table.label[one]]}</b>{table.junk_score[one]:.2f}, by {table.evidence[one]}",
         )
         for one in oddest
     ]
@@ -233,7 +234,7 @@ def _more(count: int, shown: int) -> str:
 
 
 def _card(cells: CellSet, index: int, caption: str) -> str:
-    about = f"image {index}, labelled {COMPETITION.classes[cells.labels[index]]}"
+    about = f"image {index}, labelled {cells.competition.classes[cells.labels[index]]}"
     return (
         f'<figure><img src="{_as_jpeg(cells.images[index])}" alt="{about}" title="{about}" width="96" height="96" '
         f'loading="lazy"><figcaption>{caption}</figcaption></figure>'

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 
 from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.table import REASONS
-from bloodcells.competition import COMPETITION
 from bloodcells.corruption.composite import corrupt
 from bloodcells.data.cells import CellSet
 from bloodcells.measuring.explanation import Errors
-from bloodcells.pages.palette import CLASS_COLOURS, SET_COLOURS
+from bloodcells.pages.palette import SET_COLOURS, class_colours
 from bloodcells.pages.plots import titled_figure
 
 _GAP = 4  # pixels between images
@@ -23,24 +22,24 @@ def cells_by_class(cells: CellSet, title: str, columns: int = 10, seed: int = 0)
     """A row of random cells for each class, its name and number of images beside it."""
     rows = {
         f"{name} ({(cells.labels == label).sum():,})": cells.images[_sample(cells.labels == label, columns, seed)]
-        for label, name in enumerate(COMPETITION.classes)
+        for label, name in enumerate(cells.competition.classes)
     }
     figure, (axes,) = _sheet([columns], len(rows), title)
     _draw(axes, list(rows.values()), columns)
-    _name_rows(axes, list(rows), list(CLASS_COLOURS.values()))
+    _name_rows(axes, list(rows), class_colours(len(rows)), cells.competition.image_size)
     return figure
 
 
 def clean_beside_composite(cells: CellSet, title: str, columns: int = 5, seed: int = 0) -> Figure:
     """For each class a row of random cells, and beside it the same cells under the composite corruption."""
-    chosen = [_sample(cells.labels == label, columns, seed) for label in range(len(COMPETITION.classes))]
+    chosen = [_sample(cells.labels == label, columns, seed) for label in range(len(cells.competition.classes))]
     picked = cells.take(np.concatenate(chosen))
     ends = np.cumsum([len(row) for row in chosen])[:-1]
     figure, panels = _sheet([columns, columns], len(chosen), title)
     for axes, (name, part) in zip(panels, {"clean": picked, "composite": corrupt(picked, seed)}.items(), strict=True):
         _draw(axes, np.split(part.images, ends), columns)
         axes.set_title(name, fontsize=10, color=SET_COLOURS[name])
-    _name_rows(panels[0], COMPETITION.classes, list(CLASS_COLOURS.values()))
+    _name_rows(panels[0], cells.competition.classes, class_colours(len(chosen)), cells.competition.image_size)
     return figure
 
 
@@ -78,7 +77,7 @@ def policy_views(images: np.ndarray, policy: str, title: str, views: int = 4, se
 
 def one_of_each_class(cells: CellSet, seed: int = 0) -> np.ndarray:
     """A random cell of every class that occurs, in the order of the classes: (N, S, S, 3) uint8."""
-    chosen = [_sample(cells.labels == label, 1, seed) for label in range(len(COMPETITION.classes))]
+    chosen = [_sample(cells.labels == label, 1, seed) for label in range(len(cells.competition.classes))]
     return cells.images[np.concatenate(chosen)]
 
 
@@ -118,16 +117,17 @@ def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: 
         axes.set_axis_off()
     for axes, index in zip(figure.axes, shown.tolist(), strict=False):
         axes.imshow(cells.images[index])
-        label, likelier = (COMPETITION.classes[one[index]] for one in (table.label, table.suspected_label))
+        label, likelier = (cells.competition.classes[one[index]] for one in (table.label, table.suspected_label))
         axes.set_title(f"{label} {_share(own[index])}\n{likelier}? {_share(other[index])}", fontsize=7.5)
     return figure
 
 
-def errors_with_maps(by_set: Mapping[str, Errors], title: str) -> Figure:
+def errors_with_maps(by_set: Mapping[str, Errors], classes: Sequence[str], title: str) -> Figure:
     """Wrongly classified images of each set over what spoke for the wrong class, the brighter the more.
 
     Args:
         by_set: what `explanation.read_errors` gives; at least one error in all.
+        classes: their names.
         title: of the sheet.
     """
     shown = {name: errors for name, errors in by_set.items() if len(errors.images)}
@@ -141,7 +141,7 @@ def errors_with_maps(by_set: Mapping[str, Errors], title: str) -> Figure:
         first.text(-0.06, 0.5, name, rotation=90, ha="right", va="center", fontsize=9, transform=first.transAxes)
         for place, image in enumerate(errors.images):
             above, below = panels[2 * row, place], panels[2 * row + 1, place]
-            truth, taken = (COMPETITION.classes[labels[place]] for labels in (errors.labels, errors.predicted))
+            truth, taken = (classes[labels[place]] for labels in (errors.labels, errors.predicted))
             above.imshow(image)
             above.set_title(f"{truth}\n{taken}? {_share(errors.confidence[place])}", fontsize=7)
             below.imshow(image.mean(axis=2), cmap="gray")
@@ -170,7 +170,7 @@ def _sample(among: np.ndarray, count: int, seed: int) -> np.ndarray:
 def _named_rows(rows: Mapping[str, np.ndarray], columns: int, title: str) -> Figure:
     figure, (axes,) = _sheet([columns], len(rows), title)
     _draw(axes, list(rows.values()), columns)
-    _name_rows(axes, list(rows), ["none"] * len(rows))
+    _name_rows(axes, list(rows), ["none"] * len(rows), next(iter(rows.values())).shape[1])
     return figure
 
 
@@ -183,7 +183,7 @@ def _sheet(columns: Sequence[int], rows: int, title: str) -> tuple[Figure, list[
 
 def _draw(axes: Axes, rows: Sequence[np.ndarray], columns: int) -> None:
     """One picture of all images: rows of (N, S, S, 3) uint8, white where a row is short."""
-    step = COMPETITION.image_size + _GAP
+    step = rows[0].shape[1] + _GAP
     sheet = np.full((len(rows) * step - _GAP, columns * step - _GAP, 3), 255, np.uint8)
     for row, images in enumerate(rows):
         for column, image in enumerate(images):
@@ -195,9 +195,8 @@ def _draw(axes: Axes, rows: Sequence[np.ndarray], columns: int) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _name_rows(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
-    """The names of the rows, each behind a mark of its colour: some colours are too light for letters."""
-    step = COMPETITION.image_size + _GAP
-    axes.set_yticks([row * step + COMPETITION.image_size / 2 for row in range(len(names))], names, fontsize=9)
+def _name_rows(axes: Axes, names: Sequence[str], colours: Sequence[str], side: int) -> None:
+    """The names of the rows, ``side`` pixels high, each behind a mark of its colour: some are too light for letters."""
+    axes.set_yticks([row * (side + _GAP) + side / 2 for row in range(len(names))], names, fontsize=9)
     for tick, colour in zip(axes.yaxis.get_major_ticks(), colours, strict=True):
         tick.tick1line.set(markeredgecolor=colour, markersize=5, markeredgewidth=12)

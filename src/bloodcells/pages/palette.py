@@ -4,13 +4,15 @@ Paul Tol's schemes *muted* (classes) and *high contrast* (sets), https://persona
 all of his.
 """
 
-from itertools import cycle
-
-from bloodcells.competition import COMPETITION
+from itertools import cycle, islice
 
 _MUTED = ("#332288", "#CC6677", "#DDCC77", "#117733", "#88CCEE", "#AA4499", "#44AA99", "#999933", "#882255")
-CLASS_COLOURS = dict(zip(COMPETITION.classes, cycle(_MUTED), strict=False))
-"""Colour of each class, by name; beyond nine classes they repeat."""
+
+
+def class_colours(count: int) -> list[str]:
+    """The colours of so many classes, in their order; beyond nine they repeat."""
+    return list(islice(cycle(_MUTED), count))
+
 
 SET_COLOURS = {"clean": "#004488", "composite": "#BB5566", "training": "#DDAA33"}
 """Colour of what is measured on: cells as they are, cells after the composite corruption, augmented training cells."""

@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bloodcells.competition import COMPETITION
 from bloodcells.files import replacing
-from bloodcells.pages.palette import CLASS_COLOURS, SET_COLOURS
+from bloodcells.pages.palette import SET_COLOURS, class_colours
 from bloodcells.pages.words import SETS, VIEWS
 
 _CHARACTER = 0.009
@@ -106,11 +105,12 @@ def accuracy_by_views(metrics: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def confusion_matrices(sets: Mapping[str, Any], title: str) -> Figure:
+def confusion_matrices(sets: Mapping[str, Any], classes: Sequence[str], title: str) -> Figure:
     """The confusion matrices of the clean and the composite set: counts, shaded by the share of the true class.
 
     Args:
         sets: set -> what `evaluation.evaluate` returns.
+        classes: their names.
         title: what was predicted, and how.
     """
     figure = titled_figure(11, 5.6, title)
@@ -121,24 +121,24 @@ def confusion_matrices(sets: Mapping[str, Any], title: str) -> Figure:
         for row, column in np.argwhere(counts):
             colour = "white" if share[row, column] > 0.6 else "black"
             axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=colour)
-        axes.set_xticks(range(len(counts)), COMPETITION.classes, rotation=45, ha="right", fontsize=9)
-        axes.set_yticks(range(len(counts)), COMPETITION.classes, fontsize=9)
+        axes.set_xticks(range(len(counts)), classes, rotation=45, ha="right", fontsize=9)
+        axes.set_yticks(range(len(counts)), classes, fontsize=9)
         axes.set_title(f"{name}: accuracy {sets[name]['accuracy']:.4f}, n = {sets[name]['images']}", fontsize=10)
         axes.set_xlabel("predicted")
     figure.axes[0].set_ylabel("true class")
     return figure
 
 
-def recall_by_class(sets: Mapping[str, Any], title: str) -> Figure:
+def recall_by_class(sets: Mapping[str, Any], classes: Sequence[str], title: str) -> Figure:
     """Recall of each class on the clean and on the composite set; arguments as for `confusion_matrices`."""
     figure, axes = _figure(7, 4.4, title)
-    place = np.arange(len(COMPETITION.classes))[::-1]
+    place = np.arange(len(classes))[::-1]
     recall = {name: [np.nan if value is None else value for value in sets[name]["per_class_recall"]] for name in SETS}
     axes.hlines(place, recall["composite"], recall["clean"], color="0.75", linewidth=2, zorder=1)
     for name, marker in zip(SETS, ("o", "s"), strict=True):
         axes.scatter(recall[name], place, s=55, marker=marker, color=SET_COLOURS[name], label=name, zorder=2)
     counts = np.array(sets["clean"]["confusion"]).sum(axis=1)
-    axes.set_yticks(place, [f"{name} (n = {count})" for name, count in zip(COMPETITION.classes, counts, strict=True)])
+    axes.set_yticks(place, [f"{name} (n = {count})" for name, count in zip(classes, counts, strict=True)])
     axes.set(xlabel="recall", xlim=(-0.02, 1.02))
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
@@ -147,7 +147,7 @@ def recall_by_class(sets: Mapping[str, Any], title: str) -> Figure:
 
 
 def reliability_curves(sets: Mapping[str, Any], title: str) -> Figure:
-    """Accuracy over confidence on the clean and on the composite set; arguments as for `confusion_matrices`."""
+    """Accuracy over confidence on the clean and on the composite set; ``sets`` as for `confusion_matrices`."""
     figure, axes = _figure(5.6, 5, title)
     axes.plot((0, 1), (0, 1), color="0.7", linewidth=1, linestyle=":")
     for name, marker in zip(SETS, ("o", "s"), strict=True):
@@ -160,14 +160,14 @@ def reliability_curves(sets: Mapping[str, Any], title: str) -> Figure:
     return figure
 
 
-def class_counts(labels: np.ndarray, title: str) -> Figure:
-    """How many images each class has; ``labels`` (N,) integers."""
+def class_counts(labels: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """How many images each class has; ``labels`` (N,) integers, indices into ``classes``."""
     figure, axes = _figure(7, 3.2, title)
-    counts = np.bincount(labels, minlength=len(COMPETITION.classes))
+    counts = np.bincount(labels, minlength=len(classes))
     place = np.arange(len(counts))[::-1]
-    bars = axes.barh(place, counts, color=list(CLASS_COLOURS.values()))
+    bars = axes.barh(place, counts, color=class_colours(len(counts)))
     axes.bar_label(bars, padding=3, fontsize=9)
-    axes.set_yticks(place, COMPETITION.classes)
+    axes.set_yticks(place, classes)
     axes.set(xlabel="images", xlim=(0, counts.max() * 1.1))
     return figure
 

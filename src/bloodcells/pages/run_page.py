@@ -33,7 +33,7 @@ def draw_run(run: Path, out: Path) -> Path:
     for name, figure in _figures(record).items():
         plots.save_figure(figure, out / name)
     if any(record["errors"].values()):
-        sheet = errors_with_maps(read_errors(run), "The most confident errors (hold-out)")
+        sheet = errors_with_maps(read_errors(run), COMPETITION.classes, "The most confident errors (hold-out)")
         plots.save_contact_sheet(sheet, out / _ERRORS)
     else:
         (out / _ERRORS).unlink(missing_ok=True)
@@ -54,8 +54,10 @@ def _figures(record: Mapping[str, Any]) -> dict[str, plots.Figure]:
     return {
         "learning_curves.png": plots.learning_curves(record["epochs"]),
         "accuracy.png": plots.accuracy_by_views(record["metrics"]),
-        "confusion.png": plots.confusion_matrices(holdout, f"What each class is taken for ({views})"),
-        "recall.png": plots.recall_by_class(holdout, f"Recall of each class ({views})"),
+        "confusion.png": plots.confusion_matrices(
+            holdout, COMPETITION.classes, f"What each class is taken for ({views})"
+        ),
+        "recall.png": plots.recall_by_class(holdout, COMPETITION.classes, f"Recall of each class ({views})"),
         "reliability.png": plots.reliability_curves(holdout, f"Accuracy over confidence ({views})"),
     }
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import replacing
@@ -75,7 +74,7 @@ class EpochEnd(keras.callbacks.Callback):
 
     def _accuracy(self, cells: CellSet) -> float:
         predicted = predict_probabilities(self.model, cells.images).argmax(axis=1)
-        return label_metrics(cells.labels, predicted, len(COMPETITION.classes))["accuracy"]
+        return label_metrics(cells.labels, predicted, len(cells.competition.classes))["accuracy"]
 
     def _keep_checkpoint(self, epoch: int) -> None:
         folder = self.run / CHECKPOINTS

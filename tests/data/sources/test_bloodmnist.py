@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.data.sources import bloodmnist
 from bloodcells.data.sources.bloodmnist import NAME, fetch_bloodmnist, load_bloodmnist
@@ -145,7 +146,7 @@ def test_the_training_split_alone_is_loaded_at_the_size_of_the_competition(tmp_p
     arrays = published(size)
     path = tmp_path / "bloodmnist.npz"
     np.savez_compressed(path, **arrays)
-    cells = load_bloodmnist(path)
+    cells = load_bloodmnist(path, BLOOD)
     assert cells.images.shape == (24, 96, 96, 3)
     assert cells.images.dtype == np.uint8
     np.testing.assert_array_equal(cells.labels, np.arange(24) % 8)
@@ -156,11 +157,11 @@ def test_reducing_averages_instead_of_skipping_pixels(tmp_path: Path) -> None:
     arrays["train_images"] = np.zeros_like(arrays["train_images"])
     arrays["train_images"][:, ::2] = 200
     np.savez_compressed(tmp_path / "stripes.npz", **arrays)
-    stripes = load_bloodmnist(tmp_path / "stripes.npz").images
+    stripes = load_bloodmnist(tmp_path / "stripes.npz", BLOOD).images
     assert np.abs(stripes[:, 4:-4, 4:-4].astype(int) - 100).max() < 25
 
 
 def test_another_archive_is_refused_by_its_keys(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
     with pytest.raises(KitError, match="expected the keys train_images, train_labels, got images"):
-        load_bloodmnist(tmp_path / "other.npz")
+        load_bloodmnist(tmp_path / "other.npz", BLOOD)

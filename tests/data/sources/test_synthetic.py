@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from competitions import BLOOD
 
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.drawing import draw_cell
 from bloodcells.data.sources.synthetic import (
@@ -33,7 +33,7 @@ def rows(smear: Smear, defect: str) -> np.ndarray:
 def test_the_images_and_labels_pass_the_border(smear: Smear) -> None:
     cells = smear.cells
     assert cells.images.dtype == np.uint8
-    assert cells.images.shape == (len(cells), *COMPETITION.image_shape)
+    assert cells.images.shape == (len(cells), *BLOOD.image_shape)
     assert cells.labels.dtype == np.int64
     assert np.bincount(cells.labels, minlength=8).min() >= 2
     assert len(cells) == len(smear.truth.defect) == len(smear.truth.original) == len(smear.truth.change)
@@ -86,7 +86,7 @@ def test_junk_lies_behind_the_cells_in_the_proportions_of_the_competition(smear:
     landscapes = junk[(smear.cells.images[junk] == landscape()).all(axis=(1, 2, 3))]
     assert len(faces) + len(landscapes) == len(junk)
     assert len(set(np.bincount(smear.cells.labels[faces], minlength=8))) == 1
-    assert set(smear.cells.labels[landscapes]) == {COMPETITION.classes.index("monocyte")}
+    assert set(smear.cells.labels[landscapes]) == {BLOOD.classes.index("monocyte")}
     assert len(faces) / len(smear.cells) == pytest.approx(1600 / 13759, abs=4 / len(smear.cells))
     assert len(landscapes) / len(smear.cells) == pytest.approx(200 / 13759, abs=1 / len(smear.cells))
 
@@ -133,7 +133,7 @@ def dark_area(label: int) -> float:
 
 
 def test_the_classes_differ_in_the_order_of_their_nuclei() -> None:
-    area = {name: dark_area(label) for label, name in enumerate(COMPETITION.classes)}
+    area = {name: dark_area(label) for label, name in enumerate(BLOOD.classes)}
     assert area["platelet"] < area["erythroblast"] < area["lymphocyte"] < area["basophil"]
     assert area["neutrophil"] < area["monocyte"] < area["immature granulocyte"]
 
@@ -145,7 +145,7 @@ def test_eosinophils_are_the_orange_ones() -> None:
         return float(((red - green > 40) & (red - blue > 20)).mean())
 
     shares = [orange(label) for label in range(8)]
-    assert int(np.argmax(shares)) == COMPETITION.classes.index("eosinophil")
+    assert int(np.argmax(shares)) == BLOOD.classes.index("eosinophil")
     assert max(shares) > 2 * sorted(shares)[-2]
 
 

@@ -15,7 +15,7 @@ import pooch
 import requests
 from PIL import Image
 
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet, read_npz, validated_cells
 from bloodcells.errors import KitError
 
@@ -62,7 +62,7 @@ def _why(error: Exception, url: str, folder: Path) -> str:
     return f"cannot download {NAME}: what came has a wrong checksum (corrupted or truncated). {by_hand}"
 
 
-def load_bloodmnist(path: Path) -> CellSet:
+def load_bloodmnist(path: Path, competition: Competition) -> CellSet:
     """The training split of a BloodMNIST file, each image resized with antialiasing to the competition's size.
 
     Raises:
@@ -72,6 +72,7 @@ def load_bloodmnist(path: Path) -> CellSet:
     images = arrays["train_images"]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise KitError(f"{path}: expected uint8 (N, S, S, 3) train_images, got {images.dtype} {images.shape}.")
-    shape = (COMPETITION.image_size, COMPETITION.image_size)
+    shape = (competition.image_size, competition.image_size)
     resized = [np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.LANCZOS)) for image in images]
-    return validated_cells(np.array(resized).reshape(-1, *COMPETITION.image_shape), arrays["train_labels"], path.name)
+    stacked = np.array(resized).reshape(-1, *competition.image_shape)
+    return validated_cells(stacked, arrays["train_labels"], path.name, competition)

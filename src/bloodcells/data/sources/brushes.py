@@ -13,13 +13,13 @@ from statistics import NormalDist
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from bloodcells.competition import COMPETITION
-
 Field = np.ndarray
 Colour = tuple[float, float, float]
 Point = tuple[float, float]
 
-SIZE = COMPETITION.image_size
+SIZE = 96
+"""Height and width of a picture, pixels; the radii of the cells are for this size."""
+
 _Y, _X = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 _TILE = 384
 

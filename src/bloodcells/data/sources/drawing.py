@@ -9,7 +9,6 @@ import math
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from bloodcells.competition import COMPETITION
 from bloodcells.data.sources.brushes import SIZE, Colour, Point, planes, texture
 from bloodcells.data.sources.morphology import PAINTERS, paint_fragment
 
@@ -18,9 +17,9 @@ _BLUE_GLASS: Colour = (230, 228, 246)
 
 
 def draw_cell(label: int, rng: np.random.Generator) -> np.ndarray:
-    """A picture of one cell of the class ``label``: (S, S, 3) uint8, S = ``COMPETITION.image_size``."""
+    """A picture of one cell of the class ``label``: (S, S, 3) uint8, S = ``SIZE``."""
     canvas = np.tile(planes(_GLASS), (1, SIZE, SIZE))
-    draw, smallest, largest = PAINTERS[COMPETITION.classes[label]]
+    draw, smallest, largest = list(PAINTERS.values())[label]
     radius = rng.uniform(smallest, largest)
     x, y = (SIZE - 1) / 2 + rng.normal(0, 3, 2).clip(-7, 7)
     centre = (float(x), float(y))

@@ -226,4 +226,4 @@ PAINTERS: dict[str, tuple[Painter, float, float]] = {
     "neutrophil": (_neutrophil, 28, 39),
     "platelet": (_platelet, 8, 16),
 }
-"""By class: the painter, and the smallest and the largest radius in pixels."""
+"""By class, in the order of the labels: the painter, and the smallest and the largest radius in pixels."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import BLOOD_CELLS, read_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.drawing import draw_cell
 from bloodcells.errors import KitError
@@ -76,7 +76,8 @@ def draw_smear(cells: int = DEFAULT_CELLS, seed: int = 0) -> Smear:
     copies = EXACT_DUPLICATES + NEAR_DUPLICATES + LABEL_CONFLICTS
     faces, landscapes = _junk_counts(cells + copies)
     total = cells + copies + faces + landscapes
-    images = np.empty((total, *COMPETITION.image_shape), np.uint8)
+    blood = read_competition(BLOOD_CELLS)
+    images = np.empty((total, *blood.image_shape), np.uint8)
     labels = smear_labels(total, seed)
     truth = Truth(np.full(total, "", "U16"), np.full(total, -1, np.int64), np.full(total, "", "U10"))
 
@@ -89,10 +90,10 @@ def draw_smear(cells: int = DEFAULT_CELLS, seed: int = 0) -> Smear:
 
     junk = slice(cells + copies, total)
     images[junk] = [cartoon_face()] * faces + [landscape()] * landscapes
-    every, monocyte = range(len(COMPETITION.classes)), COMPETITION.classes.index("monocyte")
+    every, monocyte = range(len(blood.classes)), blood.classes.index("monocyte")
     labels[junk] = np.concatenate([np.repeat(every, faces // len(every)), np.repeat(monocyte, landscapes)])
     truth.defect[junk] = "junk"
-    return Smear(CellSet(images, labels, smear_origin(cells, seed)), truth)
+    return Smear(CellSet(images, labels, smear_origin(cells, seed), blood), truth)
 
 
 def smear_origin(cells: int, seed: int) -> str:
@@ -114,7 +115,7 @@ def smear_labels(count: int, seed: int) -> np.ndarray:
 def _junk_counts(others: int) -> tuple[int, int]:
     """How many junk pictures of each kind beside ``others`` images; the first count is a multiple of the classes."""
     total = others * FILE_SIZE / (FILE_SIZE - FACE_COPIES - LANDSCAPE_COPIES)
-    classes = len(COMPETITION.classes)
+    classes = len(CLASS_COUNTS)
     return classes * round(total * FACE_COPIES / FILE_SIZE / classes), round(total * LANDSCAPE_COPIES / FILE_SIZE)
 
 
@@ -132,7 +133,7 @@ def _plant_copies(
     truth.defect[exact] = "exact_duplicate"
     truth.defect[near] = "near_duplicate"
     truth.defect[conflict] = "label_conflict"
-    classes = len(COMPETITION.classes)
+    classes = len(CLASS_COUNTS)
     labels[conflict] = (labels[conflict] + rng.integers(1, classes, len(conflict))) % classes
     for turn, index in enumerate(near):
         truth.change[index] = ("jpeg", "brightness", "flip")[turn % 3]
@@ -166,7 +167,7 @@ def cartoon_face() -> np.ndarray:
     for y in (60, 66):
         pen.line((6, y - 4, 30, y), fill=(92, 44, 20))
         pen.line((66, y, 90, y - 4), fill=(92, 44, 20))
-    return _as_image(picture)
+    return np.asarray(picture)
 
 
 def landscape() -> np.ndarray:
@@ -180,9 +181,4 @@ def landscape() -> np.ndarray:
     pen.ellipse((-40, 56, 70, 140), fill=(74, 124, 66))
     pen.ellipse((30, 66, 140, 150), fill=(48, 96, 54))
     pen.line((20, 96, 44, 76, 40, 66), fill=(216, 196, 150), width=3)
-    return _as_image(picture)
-
-
-def _as_image(picture: Image.Image) -> np.ndarray:
-    size = COMPETITION.image_size
-    return np.asarray(picture if picture.size == (size, size) else picture.resize((size, size)))
+    return np.asarray(picture)
