@@ -6,7 +6,7 @@ WORKER := .venv-worker
 BLOODCELLS := $(VENV)/bin/bloodcells
 ZIP := runs/synthetic-quick-0/submission.zip
 
-.PHONY: install run test test-worker lint
+.PHONY: install run test test-worker lint reports
 
 install: $(VENV)/installed
 
@@ -26,10 +26,15 @@ $(ZIP):
 lint: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet ruff==0.17.6 mypy==2.4.1
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# The README's tables, every page, figure and PDF in reports/, from the records that lie there.
+reports: $(VENV)/installed
+	$(VENV)/bin/python -m reports.make
+
 $(VENV)/installed: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, this is {v.major}.{v.minor}. Choose one with make PYTHON=python3.12.")'
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v.major}.{v.minor}. Choose one with make PYTHON=python3.12.")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --requirement requirements.txt --editable .
 	touch $@

@@ -1,8 +1,13 @@
 import getpass
 import json
 import socket
+from importlib import metadata, resources
+from pathlib import Path
 
-from bloodcells.environment import describe_environment
+import pytest
+
+from bloodcells import cli
+from bloodcells.environment import describe_environment, installed_otherwise, installed_version
 
 
 def test_says_what_a_result_was_measured_with():
@@ -16,3 +21,63 @@ def test_names_no_machine_and_no_user():
     text = json.dumps(describe_environment())
     assert socket.gethostname() not in text
     assert getpass.getuser() not in text.split('"')
+
+
+def test_tensorflow_may_be_installed_by_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name != "tensorflow-cpu":
+            raise metadata.PackageNotFoundError(name)
+        return "2.20.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(metadata, "packages_distributions", lambda: {"tensorflow": ["tensorflow-cpu"]})
+    assert installed_version("tensorflow") == "2.20.0"
+    assert installed_version("keras") == "none"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the package takes for its checkout; with no requirements.txt it is none."""
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path / "src" / "bloodcells")
+    return tmp_path
+
+
+def test_a_checkout_asks_for_its_pins(checkout: Path) -> None:
+    numpy, pytest_version = metadata.version("numpy"), metadata.version("pytest")
+    pins = f"# pins\nnumpy=={numpy}   # fine\npytest==0.1\nno-such-package==2.0\n"
+    (checkout / "requirements.txt").write_text(pins)
+    assert installed_otherwise() == {"pytest": ("==0.1", pytest_version), "no-such-package": ("==2.0", "none")}
+
+
+def test_a_wheel_asks_for_the_ranges_that_it_declares(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = ["numpy>=2.0", "keras>=99,<100", "no-such-package", "ray==1.0; extra == 'ray'"]
+    monkeypatch.setattr(metadata, "requires", lambda _: declared)
+    assert installed_otherwise() == {
+        "keras": ("<100,>=99", metadata.version("keras")),
+        "no-such-package": ("", "none"),
+    }
+
+
+def fail_to_import(_: object) -> None:
+    raise ImportError("cannot import name 'ops' from 'keras'")
+
+
+def test_an_import_error_in_another_environment_is_one_line_with_what_differs(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli, "_cells", fail_to_import)
+    (checkout / "requirements.txt").write_text("keras==2.0\n")
+    assert cli.main(["clean", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        "error: cannot import name 'ops' from 'keras': expected the packages that the kit asks for, "
+        f"got keras {metadata.version('keras')} (asked for: ==2.0). Install those.\n"
+    )
+
+
+def test_an_import_error_with_everything_as_asked_is_a_defect(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli, "_cells", fail_to_import)
+    (checkout / "requirements.txt").write_text("")
+    with pytest.raises(ImportError):
+        cli.main(["clean", "--out", str(tmp_path)])

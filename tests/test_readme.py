@@ -45,6 +45,8 @@ def test_every_other_command_exists() -> None:
     for words in map(str.split, others):
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), words
+        elif words[0] == "pip":
+            assert words == ["pip", "install", "."]
         else:
             assert words[:2] == ["python", "-m"], words
             assert importlib.util.find_spec(words[2]), words
@@ -77,5 +79,5 @@ def test_variables_are_read() -> None:
 def test_tables_are_those_of_the_records() -> None:
     reports = REPOSITORY / "reports"
     assert filled(README, read_records(reports), read_json(reports / TIMING), "reports") == README, (
-        "run: python -m reports.make.readme README.md reports"
+        "run: make reports"
     )

@@ -16,7 +16,6 @@ from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.recipe import Phase, TrainingConfig
 
-SUBMISSION = Path(__file__).parents[1] / "submission"
 CONFIG = TrainingConfig(
     init="scratch", phases=(Phase("training", 1, "none", 32, batch_size=32, learning_rate=1e-3, warmup_steps=1),)
 )
@@ -30,7 +29,7 @@ def cells() -> CellSet:
 @pytest.fixture(scope="module")
 def walked(cells, tmp_path_factory) -> tuple[Path, dict]:
     run = tmp_path_factory.mktemp("a walk")
-    return run, walk.walk(cells, CONFIG, 1, SUBMISSION, run, CleaningSettings())
+    return run, walk.walk(cells, CONFIG, 1, run, CleaningSettings())
 
 
 def test_the_zip_scores_what_the_evaluation_measured(walked):
@@ -83,7 +82,7 @@ def submit_with_scores_off_by(walked, cells, monkeypatch, labels: int) -> dict:
     off = labels / summary["parts"]["holdout"]
     monkeypatch.setattr(walk, "package", lambda *_, **__: None)
     monkeypatch.setattr(walk, "score", lambda *_, **__: {"accuracy": next(right) + off})
-    return walk.submit(run, walk.parts_of(run, cells), 1, SUBMISSION)
+    return walk.submit(run, walk.parts_of(run, cells), 1)
 
 
 @pytest.mark.parametrize("labels", [-2, 2])

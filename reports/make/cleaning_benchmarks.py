@@ -1,9 +1,5 @@
-"""One page of what the cleaning was measured to do, made from the records that its benchmarks write.
+"""One page of what the cleaning was measured to do, made from the records that its benchmarks write."""
 
-The command: ``python -m reports.make.cleaning_benchmarks reports/cleaning``.
-"""
-
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -47,7 +43,7 @@ def benchmark_page(folder: Path) -> str:
     head = (
         "# What the cleaning was measured to do\n\n"
         "Made from the records in this folder: "
-        "`python -m reports.make.cleaning_benchmarks reports/cleaning`.\n"
+        "`make reports`.\n"
         "[cleaning.html](cleaning.html) shows what it found in the file of real cells (download it to look at it);\n"
         "[cleaning.json](cleaning.json) has its counts. `bloodcells clean --init FILE.h5` wrote them, and these:\n\n"
         f"![One row for each reason to drop]({DROPPED})\n\n"
@@ -184,7 +180,3 @@ def _spread(values: Iterable[float]) -> str:
 def _listed(values: Iterable[object]) -> str:
     *front, last = map(str, values)
     return f"{', '.join(front)} and {last}" if front else last
-
-
-if __name__ == "__main__":
-    print(write_benchmark_page(Path(sys.argv[1])))

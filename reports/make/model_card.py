@@ -1,9 +1,5 @@
-"""The model card of published weights, from the records beside them.
+"""The model card of published weights, from the records beside them."""
 
-The command: ``python -m reports.make.model_card src/bloodcells/weights``.
-"""
-
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -107,7 +103,7 @@ accuracy on single views after the phase; – where it was not measured. {minute
 bloodcells run --data data/training_set.npz --profile full --init scratch
 bloodcells evaluate --run runs/training_set-full-0 --data data/training_set.npz --tta {gate_level} --medmnist-c {images}
 bloodcells publish --run runs/training_set-full-0 --out src/bloodcells/weights --force{' --note "..."' if note else ""}
-python -m reports.make.model_card src/bloodcells/weights
+make reports
 ```
 """
 
@@ -131,7 +127,3 @@ def _note(note: str) -> str:
 
 def _start(init: str) -> str:
     return "random weights" if init == "scratch" else f"`{Path(init).name}`"
-
-
-if __name__ == "__main__":
-    print(write_model_card(Path(sys.argv[1])))

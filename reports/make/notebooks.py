@@ -1,9 +1,5 @@
-"""Notebooks executed in place, with the outputs that are worth keeping.
+"""Notebooks executed in place, with the outputs that are worth keeping."""
 
-The command: ``python -m reports.make.notebooks notebooks/*.ipynb``.
-"""
-
-import sys
 from pathlib import Path
 
 import nbformat
@@ -34,9 +30,3 @@ def execute(path: Path) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     write_text(path, nbformat.writes(notebook) + "\n")
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        print(argument, flush=True)
-        execute(Path(argument))

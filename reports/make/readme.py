@@ -1,14 +1,9 @@
-"""The parts of the README that are made: its picture, and its tables of published results.
+"""The parts of the README that are made: its picture, and its tables of published results."""
 
-The command: ``python -m reports.make.readme README.md reports``.
-"""
-
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bloodcells.competition import COMPETITION
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_text
@@ -30,6 +25,18 @@ _BASELINES = (
 )  # fmt: skip
 _COLUMNS = ("system", "cells", "accuracy, clean", "accuracy, corrupted", "n", "run")
 _NONE_YET = "no run is published yet"
+
+
+def write_readme(readme: Path, reports: Path) -> Path:
+    """Draw the picture into ``reports`` and put the tables into ``readme``; return its path.
+
+    Raises:
+        KitError: a record is missing or damaged, or the README lacks a pair of markers.
+    """
+    draw_picture(reports / PICTURE)
+    timing = read_json(reports / TIMING)
+    write_text(readme, filled(readme.read_text(encoding="utf-8"), read_records(reports), timing, reports.name))
+    return readme
 
 
 def results_table(records: Sequence[Mapping[str, Any]], reports: str) -> str:
@@ -69,7 +76,7 @@ def filled(readme: str, records: Sequence[Mapping[str, Any]], timing: Mapping[st
         "results": results_table(records, reports), "costs": cost_table(records), "timing": score_table(timing)
     }  # fmt: skip
     for block, table in tables.items():
-        begin, end = f"<!-- {block}: made by reports.make.readme -->", f"<!-- end of {block} -->"
+        begin, end = f"<!-- {block}: made by make reports -->", f"<!-- end of {block} -->"
         before, found, rest = readme.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
@@ -97,15 +104,3 @@ def _result_row(record: Mapping[str, Any], reports: str) -> tuple[object, ...]:
         record["parts"]["holdout"],
         f"seed {config['seed']}; init {start}; {views}; {hardware(record)}",
     )
-
-
-def _main(readme: Path, reports: Path) -> None:
-    draw_picture(reports / PICTURE)
-    timing = read_json(reports / TIMING)
-    text = filled(readme.read_text(encoding="utf-8"), read_records(reports), timing, reports.name)
-    write_text(readme, text)
-    print(f"{COMPETITION.title}: {readme} and {reports / PICTURE} are up to date")
-
-
-if __name__ == "__main__":
-    _main(*(Path(argument) for argument in sys.argv[1:]))

@@ -1,9 +1,5 @@
-"""The technical report as a PDF: ``report.typ`` typeset with the records that lie beside it.
+"""The technical report as a PDF: ``report.typ`` typeset with the records that lie beside it."""
 
-The command: ``python -m reports.make.report reports``.
-"""
-
-import sys
 from pathlib import Path
 
 import typst
@@ -27,7 +23,3 @@ def build_report(reports: Path) -> Path:
                 f"{reports / 'report.typ'} cannot be typeset: {first_line(error)}. Make its records first."
             ) from error
     return reports / "report.pdf"
-
-
-if __name__ == "__main__":
-    print(build_report(Path(sys.argv[1])))

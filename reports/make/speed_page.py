@@ -1,10 +1,6 @@
-"""One page of what the speed was measured to be, made from the records that its benchmarks write.
-
-The command: ``python -m reports.make.speed_page reports/speed``.
-"""
+"""One page of what the speed was measured to be, made from the records that its benchmarks write."""
 
 import statistics
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +34,7 @@ def speed_page(folder: Path) -> str:
     """
     head = (
         "# How fast it is\n\n"
-        "Made from the records in this folder: `python -m reports.make.speed_page reports/speed`.\n"
+        "Made from the records in this folder: `make reports`.\n"
         "One run each; the ratios carry over to another machine, the seconds do not.\n"
     )
     sections = {"score": _score_section, "predict": _predict_section, "training": _training_section}
@@ -144,7 +140,3 @@ one thread reaches {min(rates.items())[1] / max(rates.items())[1]:.0%} of what {
 side by side, with `TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1` and a core each, get more done than one after
 another.*
 """
-
-
-if __name__ == "__main__":
-    print(write_speed_page(Path(sys.argv[1])))

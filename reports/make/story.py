@@ -1,9 +1,5 @@
-"""The published results as one page, ``index.md`` and its twin ``index.html``, from the records in ``reports/``.
+"""The published results as one page, ``index.md`` and its twin ``index.html``, from the records in ``reports/``."""
 
-The command: ``python -m reports.make.story reports``.
-"""
-
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -229,7 +225,3 @@ worker does. A zip that scores otherwise than its network is refused.
 *From a zip to its score on as many images as the hidden set has, on {hardware(timing)}.
 [More of the speed](speed/README.md).*
 """
-
-
-if __name__ == "__main__":
-    print(write_story(Path(sys.argv[1])))

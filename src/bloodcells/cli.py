@@ -17,14 +17,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bloodcells import __version__
 from bloodcells.errors import KitError
-from bloodcells.pins import differing_pins
 
 if TYPE_CHECKING:
     from bloodcells.cleaning import CleaningSettings
     from bloodcells.data.cells import CellSet
     from bloodcells.recipe import TrainingConfig
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 DATA, RUNS = Path("data"), Path("runs")
 
 
@@ -42,11 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(log_tail, file=sys.stderr)
         return 1
     except ImportError as error:
-        differing = differing_pins(CHECKOUT / "requirements.txt")
+        from bloodcells.environment import installed_otherwise
+
+        differing = installed_otherwise()
         if options.debug or not differing:
             raise
-        got = ", ".join(f"{name} {found} ({pinned} is pinned)" for name, (pinned, found) in differing.items())
-        line = f"{error}: expected the packages of requirements.txt, got {got}. Install them with make run."
+        got = ", ".join(f"{name} {found} (asked for: {asked})" for name, (asked, found) in differing.items())
+        line = f"{error}: expected the packages that the kit asks for, got {got}. Install those."
         print(f"error: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -61,8 +61,7 @@ def _run(options: argparse.Namespace) -> None:
 
     run = _run_folder(options)
     summary = walk.walk(
-        _cells(options), _training_config(options), options.tta, CHECKOUT / "submission", run, _cleaning(options),
-        options.devices,
+        _cells(options), _training_config(options), options.tta, run, _cleaning(options), options.devices
     )  # fmt: skip
     draw_run(run, run / "report")
     for part, sets in summary["accuracy"].items():
@@ -135,7 +134,7 @@ def _package(options: argparse.Namespace) -> None:
     from bloodcells.training.start import KIT
 
     run = options.run or KIT
-    summary = package(run, options.out, CHECKOUT / "submission", options.tta, options.force, options.backend)
+    summary = package(run, options.out, options.tta, options.force, options.backend)
     print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
     if options.tta:
         print(f"further views: {_gate_in_words(summary.gate, options.run, options.tta)}")
@@ -184,7 +183,7 @@ def _score(options: argparse.Namespace) -> None:
 def _bundle(options: argparse.Namespace) -> None:
     from bloodcells.codabench.bundle import write_bundle
 
-    summary = write_bundle(_cells(options), options.solution, options.out, CHECKOUT / "LICENSE", options.force)
+    summary = write_bundle(_cells(options), options.solution, options.out, options.force)
     print("the solution scores " + ", ".join(f"{name} {value:.4f}" for name, value in summary.scores.items()))
     print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
     print(f"sha256 {summary.sha256}")

@@ -24,7 +24,7 @@ import numpy as np
 
 from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
 from bloodcells.cleaning.suspicion import examine_labels
-from bloodcells.codabench.packager import package
+from bloodcells.codabench.packager import MODEL, package
 from bloodcells.codabench.worker import score
 from bloodcells.corruption.composite import corrupt
 from bloodcells.corruption.corruption_error import ErrorRow, balanced_error, error_row, errors_by_severity
@@ -37,6 +37,7 @@ from bloodcells.measuring.explanation import confident_errors, write_errors
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated, write_gate
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.recipe import TrainingConfig
+from bloodcells.shipped import shipped
 from bloodcells.training.loop import load_network, train
 
 SPLIT_SEED = 0
@@ -118,7 +119,13 @@ def clean_and_composite(parts: Parts, part: str) -> dict[str, CellSet]:
 
 
 def fit(parts: Parts, config: TrainingConfig, run: Path, devices: int = 1) -> None:
-    """Train, or go on training, in ``run``; the clean and the corrupted validation set are measured every epoch."""
+    """Train, or go on training, in ``run``; the clean and the corrupted validation set are measured every epoch.
+
+    Raises:
+        KitError: ``model.py`` is not there for the zip, which is found before the training and not after it, or what
+            `loop.train` raises.
+    """
+    shipped(MODEL)
     train(parts.train, clean_and_composite(parts, "validation"), config, run, devices)
 
 
@@ -182,7 +189,7 @@ def measure_medmnist_c(run: Path, parts: Parts, images: int) -> ErrorRow:
     return error_row(run.resolve().name, clean, errors)
 
 
-def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[str, dict[str, float]]:
+def submit(run: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, float]]:
     """Package the run and score that very zip on the clean and on the corrupted hold-out.
 
     Returns:
@@ -193,7 +200,7 @@ def submit(run: Path, parts: Parts, tta_level: int, submission: Path) -> dict[st
             `ZIP_TOLERANCE`.
     """
     zip_path = run / "submission.zip"
-    package(run, zip_path, submission, tta_level, force=True)
+    package(run, zip_path, tta_level, force=True)
     evaluation = read_json(run / "evaluation.json")["holdout"]
     scores = {}
     for name, cells in clean_and_composite(parts, "holdout").items():
@@ -215,7 +222,6 @@ def walk(
     cells: CellSet,
     config: TrainingConfig,
     tta_level: int,
-    submission: Path,
     run: Path,
     settings: CleaningSettings,
     devices: int = 1,
@@ -244,7 +250,7 @@ def walk(
     evaluation = measure(run, parts, tta_level)
     timed("evaluate", began)
     began = time.perf_counter()
-    scores = submit(run, parts, tta_level, submission)
+    scores = submit(run, parts, tta_level)
     timed("package and score", began)
     summary = {
         "cells": cells.origin,

@@ -17,8 +17,8 @@ from bloodcells.codabench.schema import check_definition
 from bloodcells.codabench.worker import score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
+from bloodcells.shipped import shipped
 
-LICENCE = Path(__file__).parents[2] / "LICENSE"
 PackZip = Callable[..., Path]
 
 
@@ -31,7 +31,7 @@ def cells(brightness_cells: CellSet) -> CellSet:
 
 @pytest.fixture
 def written(cells: CellSet, pack_zip: PackZip, tmp_path: Path) -> BundleSummary:
-    return write_bundle(cells, pack_zip(), tmp_path / "a bundle.zip", LICENCE)
+    return write_bundle(cells, pack_zip(), tmp_path / "a bundle.zip")
 
 
 def inner(bundle: Path, name: str) -> zipfile.ZipFile:
@@ -41,7 +41,7 @@ def inner(bundle: Path, name: str) -> zipfile.ZipFile:
 
 def refusal(cells: CellSet, solution: Path, out: Path) -> str:
     with pytest.raises(KitError) as caught:
-        write_bundle(cells, solution, out, LICENCE)
+        write_bundle(cells, solution, out)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -64,7 +64,7 @@ def test_the_bundle_is_complete(written: BundleSummary) -> None:
         check_definition(definition, archive.namelist())
         pages = {name: archive.read(name).decode() for name in written.members if name.endswith(".md")}
         Image.open(io.BytesIO(archive.read("logo.png"))).verify()
-        assert archive.read("LICENSE") == LICENCE.read_bytes()
+        assert archive.read("LICENSE") == shipped("LICENSE").read_bytes()
     assert not [name for name, text in pages.items() if "$" in text], "a fact was not filled in"
     assert "3: immature granulocyte" in pages["pages/data.md"] and "16 images" in pages["pages/data.md"]
     assert "600 seconds" in pages["pages/submission.md"] and "keras 3.4.1" in pages["pages/submission.md"]
@@ -123,7 +123,7 @@ def test_the_time_limit_is_that_of_the_bundle(written: BundleSummary, pack_zip: 
 def test_two_bundles_are_byte_for_byte_equal(
     written: BundleSummary, cells: CellSet, pack_zip: PackZip, tmp_path: Path
 ) -> None:
-    again = write_bundle(cells, tmp_path / "submission.zip", tmp_path / "b.zip", LICENCE)
+    again = write_bundle(cells, tmp_path / "submission.zip", tmp_path / "b.zip")
     assert again.sha256 == written.sha256
 
 
@@ -134,7 +134,7 @@ def test_an_existing_bundle_is_not_replaced(cells: CellSet, pack_zip: PackZip, t
         f"{out} exists already. Choose another name with --out, or replace it with --force."
     )
     assert out.read_bytes() == b"precious"
-    assert write_bundle(cells, pack_zip(), out, LICENCE, force=True).bytes > 400_000
+    assert write_bundle(cells, pack_zip(), out, force=True).bytes > 400_000
 
 
 def test_a_solution_that_does_not_score_is_refused(cells: CellSet, pack_zip: PackZip, tmp_path: Path) -> None:

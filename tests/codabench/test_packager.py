@@ -23,7 +23,6 @@ from bloodcells.measuring.gate import write_gate
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.network.network import build_network
 
-SUBMISSION = Path(__file__).parents[2] / "submission"
 MEMBERS = ("model.py", "network.py", "inference.py", WEIGHTS, "flatbuffer.py", FLATBUFFER, "submission.json")
 
 
@@ -45,7 +44,7 @@ def broken_run(tmp_path: Path) -> Callable[..., Path]:
 
 def refusal(run: Path, out: Path, tta_level: int = 0) -> str:
     with pytest.raises(KitError) as caught:
-        package(run, out, SUBMISSION, tta_level)
+        package(run, out, tta_level)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -87,7 +86,7 @@ def test_unknown_tta_level(broken_run: Callable[..., Path], tmp_path: Path) -> N
 
 def test_unknown_backend(broken_run: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(KitError, match="unknown backend: expected tflite or keras, got 'onnx'"):
-        package(broken_run(np.ones(3)), tmp_path / "a.zip", SUBMISSION, tta_level=0, backend="onnx")
+        package(broken_run(np.ones(3)), tmp_path / "a.zip", tta_level=0, backend="onnx")
 
 
 def noise(n: int) -> np.ndarray:
@@ -128,7 +127,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def packed(trained_run: Path) -> PackageSummary:
-    return package(trained_run, trained_run / "submission.zip", SUBMISSION, tta_level=1)
+    return package(trained_run, trained_run / "submission.zip", tta_level=1)
 
 
 def golden(packed: PackageSummary) -> list[list[float]]:
@@ -158,7 +157,7 @@ def test_two_builds_are_byte_for_byte_equal(
     monkeypatch.setattr(packager, "_golden_outputs", lambda network, settings: golden(packed))
     copy = tmp_path / "another place"
     shutil.copytree(trained_run, copy, ignore=shutil.ignore_patterns("*.zip"))
-    assert package(copy, tmp_path / "b.zip", SUBMISSION, tta_level=1).sha256 == packed.sha256
+    assert package(copy, tmp_path / "b.zip", tta_level=1).sha256 == packed.sha256
 
 
 def test_the_score_is_that_of_the_evaluation(packed: PackageSummary, trained_run: Path, tmp_path: Path) -> None:
@@ -235,7 +234,7 @@ def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     def make(inference: str, backend: str = "keras", shift: str = "0") -> PackageSummary:
         (code / "inference.py").write_text(inference)
         monkeypatch.setattr(conversion, "to_flatbuffer", lambda network: shift.encode())
-        return package(run, tmp_path / "submission.zip", SUBMISSION, tta_level=0, backend=backend)
+        return package(run, tmp_path / "submission.zip", tta_level=0, backend=backend)
 
     return make
 

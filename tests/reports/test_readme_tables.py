@@ -10,13 +10,13 @@ from bloodcells.pages.record import read_records, run_record
 from reports.make.readme import draw_picture, filled
 
 TEMPLATE = """# Title
-<!-- results: made by reports.make.readme -->
+<!-- results: made by make reports -->
 stale | table
 <!-- end of results -->
 between
-<!-- costs: made by reports.make.readme -->
+<!-- costs: made by make reports -->
 <!-- end of costs -->
-<!-- timing: made by reports.make.readme -->
+<!-- timing: made by make reports -->
 <!-- end of timing -->
 after
 """

@@ -21,6 +21,7 @@ from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import replacing, sha256_of
+from bloodcells.shipped import shipped
 
 FILES = Path(__file__).with_name("bundle_files")
 """Pages and starting kit, with ``$name`` where a fact of the competition belongs."""
@@ -51,7 +52,7 @@ class BundleSummary:
     scores: dict[str, float]
 
 
-def write_bundle(cells: CellSet, solution: Path, out: Path, licence: Path, force: bool = False) -> BundleSummary:
+def write_bundle(cells: CellSet, solution: Path, out: Path, force: bool = False) -> BundleSummary:
     """Write a competition bundle with ``cells`` as its hidden set.
 
     It is put in its place only after the local worker has unpacked it, checked its definition against Codabench's
@@ -61,7 +62,6 @@ def write_bundle(cells: CellSet, solution: Path, out: Path, licence: Path, force
         cells: the hidden set.
         solution: a submission zip; organisers see it, participants do not.
         out: the zip to write.
-        licence: the licence of the programs, which goes along.
         force: replace ``out`` if it exists.
 
     Raises:
@@ -72,7 +72,7 @@ def write_bundle(cells: CellSet, solution: Path, out: Path, licence: Path, force
     check_archive(solution)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _collect(cells, solution, licence, folder)
+        _collect(cells, solution, folder)
         built = folder / out.name
         members = _write_zip(folder / "bundle", built)
         scores = score(solution, built, folder / "work")
@@ -81,7 +81,7 @@ def write_bundle(cells: CellSet, solution: Path, out: Path, licence: Path, force
     return BundleSummary(out, out.stat().st_size, sha256_of(out), members, scores)
 
 
-def _collect(cells: CellSet, solution: Path, licence: Path, folder: Path) -> None:
+def _collect(cells: CellSet, solution: Path, folder: Path) -> None:
     """Lay out the files of the bundle in ``folder/bundle``; programs, data and kit as zips, as Codabench keeps them.
 
     Its own zipping of folders would put them beside those of other bundles that are unpacked at the same time.
@@ -94,7 +94,7 @@ def _collect(cells: CellSet, solution: Path, licence: Path, folder: Path) -> Non
         _write_zip(task.folder / part, bundle / f"{part}.zip")
     _write_zip(folder / "starting_kit", bundle / "starting_kit.zip")
     shutil.copyfile(solution, bundle / "solution.zip")
-    shutil.copyfile(licence, bundle / "LICENSE")
+    shutil.copyfile(shipped("LICENSE"), bundle / "LICENSE")
     _draw_logo(bundle / "logo.png")
     text = yaml.safe_dump(definition(), sort_keys=False, width=120, allow_unicode=True)
     (bundle / "competition.yaml").write_text(text, "utf-8", newline="\n")

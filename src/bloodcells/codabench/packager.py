@@ -20,10 +20,13 @@ from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS, read_json, replacing, sha256_of, write_json
 from bloodcells.measuring.gate import read_gate
 from bloodcells.network.inference import predict_probabilities
+from bloodcells.shipped import shipped
 
 FLATBUFFER = "network.tflite"
 BACKENDS = {"tflite": 8, "keras": 64}
 """What can predict in a submission, and the images that each takes at once. TFLite gains nothing from more than 8."""
+MODEL = "submission/model.py"
+"""The class that the competition imports."""
 _NETWORK = Path(__file__).parents[1] / "network"
 
 
@@ -48,9 +51,7 @@ class PackageSummary:
     gate: float | None
 
 
-def package(
-    run: Path, out: Path, submission: Path, tta_level: int, force: bool = False, backend: str = "tflite"
-) -> PackageSummary:
+def package(run: Path, out: Path, tta_level: int, force: bool = False, backend: str = "tflite") -> PackageSummary:
     """Write the submission zip of a training run: flat, and byte for byte the same for the same run.
 
     The zip is put in its place only after its ``Model``, unpacked into an isolated process, has returned the
@@ -60,7 +61,6 @@ def package(
     Args:
         run: run folder with ``config.json`` and the weights, and mostly ``gate.json``.
         out: the zip to write.
-        submission: folder that holds ``model.py``.
         tta_level: 0 none, 1 the four rotations, 2 the eight dihedral views.
         force: replace ``out`` if it exists.
         backend: ``tflite`` (a flatbuffer, with Keras as its stand-in) or ``keras`` (Keras alone: half the size).
@@ -76,7 +76,7 @@ def package(
     if backend not in BACKENDS:
         raise KitError(f"unknown backend: expected {' or '.join(BACKENDS)}, got {backend!r}. Choose with --backend.")
     files = {
-        "model.py": submission / "model.py",
+        "model.py": shipped(MODEL),
         "network.py": _NETWORK / "network.py",
         "inference.py": _NETWORK / "inference.py",
         WEIGHTS: run / WEIGHTS,

@@ -1,6 +1,6 @@
 """The page of an ablation: figures, tables, and the figures' numbers as JSON, from the records of its arms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bloodcells.ablation.arms import changes_recipe, describe_arm
@@ -10,7 +10,7 @@ from bloodcells.augmentation.policies import POLICIES
 from bloodcells.competition import COMPETITION
 from bloodcells.corruption import composite
 from bloodcells.data.cells import CellSet
-from bloodcells.files import write_json, write_text
+from bloodcells.files import read_json, write_json, write_text
 from bloodcells.pages import ablation_plots, plots
 from bloodcells.pages.ablation_plots import Near
 from bloodcells.pages.ablation_tables import (
@@ -51,24 +51,27 @@ def draw_ablation(folder: Path, out: Path, near: Near, cells: CellSet | None = N
     """
     ablation_plots.check_near(near)
     summary = summarise(read_records(folder))
-    figures = {
-        "accuracy.png": ablation_plots.accuracy_bars(summary),
-        "differences.png": ablation_plots.difference_forest(summary),
-        "medmnist_c.png": ablation_plots.medmnist_heat_map(summary, near),
-        "families.png": ablation_plots.families_heat_map(summary, near),
-        "cost.png": ablation_plots.accuracy_against_cost(summary),
-    }
-    galleries = _galleries(summary.arms, cells)
-    for name, figure in figures.items():
-        plots.save_figure(figure, out / name)
+    figures, galleries = _figures(summary, near), _galleries(summary.arms, cells)
     for old in out.glob("gallery_*.jpg"):
         if old.name not in galleries:
             old.unlink()
     for name, figure in galleries.items():
         plots.save_contact_sheet(figure, out / name)
-    write_json(out / "ablation.json", {**summary.as_dict(), "near": {arm: sorted(near[arm]) for arm in sorted(near)}})
-    write_text(out / "index.md", ablation_page(summary, list(galleries)))
-    return out / "index.md"
+    return _write(out, summary, near, figures, list(galleries))
+
+
+def redraw_ablation(folder: Path) -> Path:
+    """Draw a published page again where it lies, from ``records/`` and the marks of ``ablation.json`` beside it.
+
+    Its galleries stay as they are: they show cells, which no record holds.
+
+    Raises:
+        KitError: a record is missing or damaged.
+    """
+    summary = summarise(read_records(folder))
+    near = read_json(folder / "ablation.json")["near"]
+    galleries = [name for arm in summary.arms if (folder / (name := f"gallery_{arm.arm}.jpg")).exists()]
+    return _write(folder, summary, near, _figures(summary, near), galleries)
 
 
 def ablation_page(summary: AblationSummary, galleries: Sequence[str]) -> str:
@@ -76,6 +79,26 @@ def ablation_page(summary: AblationSummary, galleries: Sequence[str]) -> str:
     sections = (_head(summary), _results(summary), _arms(summary), _by_corruption(summary), _cost(summary),
                 _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
     return "\n".join(section for section in sections if section)
+
+
+def _figures(summary: AblationSummary, near: Near) -> dict[str, plots.Figure]:
+    return {
+        "accuracy.png": ablation_plots.accuracy_bars(summary),
+        "differences.png": ablation_plots.difference_forest(summary),
+        "medmnist_c.png": ablation_plots.medmnist_heat_map(summary, near),
+        "families.png": ablation_plots.families_heat_map(summary, near),
+        "cost.png": ablation_plots.accuracy_against_cost(summary),
+    }
+
+
+def _write(
+    out: Path, summary: AblationSummary, near: Near, figures: Mapping[str, plots.Figure], galleries: Sequence[str]
+) -> Path:
+    for name, figure in figures.items():
+        plots.save_figure(figure, out / name)
+    write_json(out / "ablation.json", {**summary.as_dict(), "near": {arm: sorted(near[arm]) for arm in sorted(near)}})
+    write_text(out / "index.md", ablation_page(summary, galleries))
+    return out / "index.md"
 
 
 def _galleries(arms: Sequence[ArmSummary], cells: CellSet | None) -> dict[str, plots.Figure]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcells.competition import COMPETITION
-from bloodcells.files import write_json, write_text
+from bloodcells.files import read_json, write_json, write_text
 from bloodcells.measuring.explanation import read_errors
 from bloodcells.pages import plots
 from bloodcells.pages.galleries import errors_with_maps
@@ -30,16 +30,28 @@ def draw_run(run: Path, out: Path) -> Path:
         KitError: the run is not complete.
     """
     record = run_record(run)
-    for name, figure in _figures(record).items():
-        plots.save_figure(figure, out / name)
     if any(record["errors"].values()):
         sheet = errors_with_maps(read_errors(run), COMPETITION.classes, "The most confident errors (hold-out)")
         plots.save_contact_sheet(sheet, out / _ERRORS)
     else:
         (out / _ERRORS).unlink(missing_ok=True)
     write_json(out / "record.json", record)
-    write_text(out / "index.md", run_page(record))
-    return out / "index.md"
+    return redraw_run(out)
+
+
+def redraw_run(page: Path) -> Path:
+    """Draw a published page again where it lies, from the ``record.json`` beside it.
+
+    The picture of the most confident errors stays as it is: it shows cells, which no record holds.
+
+    Raises:
+        KitError: there is no record, or it is damaged.
+    """
+    record = read_json(page / "record.json")
+    for name, figure in _figures(record).items():
+        plots.save_figure(figure, page / name)
+    write_text(page / "index.md", run_page(record))
+    return page / "index.md"
 
 
 def run_page(record: Mapping[str, Any]) -> str:

@@ -1,0 +1,60 @@
+"""Makes this repository's own pages again from the records that lie beside them: ``make reports``.
+
+Pictures of cells, which no record holds, stay as they were published: ``errors.jpg`` of a run, the galleries of an
+ablation, and what ``bloodcells clean`` found in the file of real cells.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bloodcells.errors import KitError
+from bloodcells.pages.ablation_page import redraw_ablation
+from bloodcells.pages.run_page import redraw_run
+from bloodcells.training.start import KIT
+from reports.make.cleaning_benchmarks import write_benchmark_page
+from reports.make.model_card import write_model_card
+from reports.make.notebooks import execute
+from reports.make.readme import write_readme
+from reports.make.report import build_report
+from reports.make.speed_page import write_speed_page
+from reports.make.story import ABLATION, RECIPES, write_story
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REPORTS = REPOSITORY / "reports"
+
+
+def main() -> str | None:
+    """Make everything; return the line of an error, or None."""
+    parser = argparse.ArgumentParser(prog="python -m reports.make", description=__doc__.splitlines()[0])
+    parser.add_argument("--notebooks", action="store_true", help="execute the notebooks in place first: they train")
+    options = parser.parse_args()
+    try:
+        if options.notebooks:
+            for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
+                execute(path)
+                print(path.relative_to(REPOSITORY), flush=True)
+        for path in made_pages():
+            print(path.relative_to(REPOSITORY), flush=True)
+    except KitError as error:
+        return f"error: {error}"
+    return None
+
+
+def made_pages() -> Iterator[Path]:
+    """Write page after page, those first whose pictures another one shows; give the path of each."""
+    for record in sorted(REPORTS.glob("*/record.json")):
+        yield redraw_run(record.parent)
+    for ablation in (ABLATION, RECIPES):
+        yield redraw_ablation(REPORTS / ablation)
+    yield write_benchmark_page(REPORTS / "cleaning")
+    yield write_speed_page(REPORTS / "speed")
+    yield write_model_card(KIT)
+    yield write_readme(REPOSITORY / "README.md", REPORTS)
+    yield write_story(REPORTS)
+    yield build_report(REPORTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The wheel serves without the repository: the notebooks, then the verbs, in an empty folder and an environment of its own.
+
+Nothing is downloaded: the environment sees the packages of this one, but not its kit.
+"""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bloodcells.data.sources.synthetic import draw_smear
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NAMES = ("01_explore", "02_clean", "03_augment", "04_train", "05_submit")
+CELLS = 400
+EXECUTE = """
+import sys, nbformat
+from nbclient import NotebookClient
+for name in sys.argv[1:]:
+    notebook = nbformat.read(f"notebooks/{name}.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": "notebooks"}}).execute()
+"""
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, REPOSITORY)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def run_in(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A function that runs a program of an environment that holds the wheel, in a folder that holds a set of cells."""
+    environment = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "of_the_tests.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    pip("--python", environment / "bin" / "python", "install", "--no-deps", "--no-index", wheel)
+    place = tmp_path_factory.mktemp("elsewhere")
+    cells = draw_smear(CELLS).cells
+    np.savez(place / "cells.npz", images=cells.images, labels=cells.labels)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BLOODCELLS"))}
+    settings = {"BLOODCELLS_DATA": "cells.npz", "BLOODCELLS_INIT": "kit", "BLOODCELLS_RUN": "run"}
+
+    def run(program: str, *arguments: str) -> str:
+        command = [environment / "bin" / program, *arguments]
+        done = subprocess.run(command, cwd=place, env=clean | settings, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    run.place = place
+    return run
+
+
+def pip(*arguments: object) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
+    subprocess.run(command, check=True)
+
+
+def test_everything_works_from_the_wheel_alone(run_in: Run) -> None:
+    """The canary: a network that stays below the floor has not been trained."""
+    place = run_in.place
+    assert run_in("python", "-c", "import bloodcells; print(bloodcells.__file__)").startswith(str(place.parent))
+    shutil.copytree(REPOSITORY / "notebooks", place / "notebooks")
+    run_in("python", "-c", EXECUTE, *NAMES)
+    evaluation = json.loads((place / "run" / "evaluation.json").read_text())
+    assert evaluation["validation"]["clean"]["tta0"]["accuracy"] >= 0.70
+
+    # The same folder: what the notebooks have trained goes on to be scored by the command line.
+    told = run_in("bloodcells", "run", "--data", "cells.npz", "--init", "kit", "--tta", "0", "--out", "run")
+    assert "zip scored on the clean hold-out" in told
+    assert (place / "run" / "report" / "index.md").exists()
+
+    run_in("bloodcells", "package", "--weights", "kit", "--tta", "0", "--out", "kit.zip")
+    scores = json.loads(run_in("bloodcells", "score", "kit.zip", "--data", "cells.npz", "--json"))
+    assert scores["accuracy"] > 0.5
+    run_in("bloodcells", "bundle", "--data", "cells.npz", "--solution", "kit.zip", "--out", "bundle.zip")
+    with zipfile.ZipFile(place / "bundle.zip") as bundle:
+        assert bundle.read("LICENSE") == (REPOSITORY / "LICENSE").read_bytes()
+
+
+def test_every_package_that_the_kit_imports_is_declared_and_none_is_pinned() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = project["optional-dependencies"]
+    declared = {canonicalize_name(Requirement(line).name) for line in (*project["dependencies"], *optional["ray"])}
+    assert all("==" not in line for line in project["dependencies"])
+    providers = metadata.packages_distributions()
+    sources = [*REPOSITORY.glob("src/**/*.py"), *REPOSITORY.glob("submission/*.py")]
+    foreign = set().union(*map(imported, sources)) - {"bloodcells", "ray", *(path.stem for path in sources)}
+    missing = {name for name in foreign if not declared & set(map(canonicalize_name, providers[name]))}
+    assert not missing
+
+
+def imported(source: Path) -> set[str]:
+    """The packages that a module imports, without those of Python itself."""
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module.split(".")[0])
+    return names - sys.stdlib_module_names
