@@ -31,7 +31,7 @@ lint: $(VENV)/installed
 
 # The README's tables, every page, figure and PDF in reports/, from the records that lie there.
 reports: $(VENV)/installed
-	$(VENV)/bin/python -m reports.make
+	TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python -m reports.make
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v.major}.{v.minor}. Choose one with make PYTHON=python3.12.")'

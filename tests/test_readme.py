@@ -78,6 +78,4 @@ def test_variables_are_read() -> None:
 
 def test_tables_are_those_of_the_records() -> None:
     reports = REPOSITORY / "reports"
-    assert filled(README, read_records(reports), read_json(reports / TIMING), "reports") == README, (
-        "run: make reports"
-    )
+    assert filled(README, read_records(reports), read_json(reports / TIMING), "reports") == README, "run: make reports"

@@ -1,4 +1,4 @@
-"""The wheel serves without the repository: the notebooks, then the verbs, in an empty folder and an environment of its own.
+"""The wheel serves without the repository: the notebooks, then the verbs, in an empty folder and its own environment.
 
 Nothing is downloaded: the environment sees the packages of this one, but not its kit.
 """

@@ -12,7 +12,6 @@ from pathlib import Path
 from bloodcells.errors import KitError
 from bloodcells.pages.ablation_page import redraw_ablation
 from bloodcells.pages.run_page import redraw_run
-from bloodcells.training.start import KIT
 from reports.make.cleaning_benchmarks import write_benchmark_page
 from reports.make.model_card import write_model_card
 from reports.make.notebooks import execute
@@ -22,7 +21,6 @@ from reports.make.speed_page import write_speed_page
 from reports.make.story import ABLATION, RECIPES, write_story
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REPORTS = REPOSITORY / "reports"
 
 
 def main() -> str | None:
@@ -35,25 +33,26 @@ def main() -> str | None:
             for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
                 execute(path)
                 print(path.relative_to(REPOSITORY), flush=True)
-        for path in made_pages():
+        for path in made_pages(REPOSITORY):
             print(path.relative_to(REPOSITORY), flush=True)
     except KitError as error:
         return f"error: {error}"
     return None
 
 
-def made_pages() -> Iterator[Path]:
+def made_pages(repository: Path) -> Iterator[Path]:
     """Write page after page, those first whose pictures another one shows; give the path of each."""
-    for record in sorted(REPORTS.glob("*/record.json")):
+    reports = repository / "reports"
+    for record in sorted(reports.glob("*/record.json")):
         yield redraw_run(record.parent)
     for ablation in (ABLATION, RECIPES):
-        yield redraw_ablation(REPORTS / ablation)
-    yield write_benchmark_page(REPORTS / "cleaning")
-    yield write_speed_page(REPORTS / "speed")
-    yield write_model_card(KIT)
-    yield write_readme(REPOSITORY / "README.md", REPORTS)
-    yield write_story(REPORTS)
-    yield build_report(REPORTS)
+        yield redraw_ablation(reports / ablation)
+    yield write_benchmark_page(reports / "cleaning")
+    yield write_speed_page(reports / "speed")
+    yield write_model_card(repository / "src" / "bloodcells" / "weights")
+    yield write_readme(repository / "README.md", reports)
+    yield write_story(reports)
+    yield build_report(reports)
 
 
 if __name__ == "__main__":
