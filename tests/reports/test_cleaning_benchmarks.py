@@ -8,7 +8,6 @@ from bloodcells.errors import KitError
 from bloodcells.files import write_json
 from reports.make.cleaning_benchmarks import benchmark_page, write_benchmark_page
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "reports" / "cleaning"
 ENVIRONMENT = {"cores": 2, "cpu": "Invented CPU", "accelerators": []}
 
 
@@ -72,9 +71,3 @@ def test_a_missing_record_is_named(folder: Path) -> None:
 def test_the_page_is_written_beside_its_records(folder: Path) -> None:
     assert write_benchmark_page(folder) == folder / "README.md"
     assert (folder / "README.md").read_text(encoding="utf-8") == benchmark_page(folder)
-
-
-def test_the_published_page_is_that_of_its_records() -> None:
-    assert (PUBLISHED / "README.md").read_text(encoding="utf-8") == benchmark_page(PUBLISHED), (
-        "run: python -m reports.make.cleaning_benchmarks reports/cleaning"
-    )

@@ -9,7 +9,7 @@ from reports.make.__main__ import made_pages
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WEIGHTS = Path("src") / "bloodcells" / "weights"
-DRAWN = "*.png"
+MADE, DRAWN = (".md", ".html", ".json", ".pdf"), "*.png"
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_is_what_its_records_make(made: Path) -> None:
-    pages = [path.relative_to(made) for path in made.rglob("*") if path.suffix in (".md", ".html", ".json")]
+    pages = [path.relative_to(made) for path in made.rglob("*") if path.suffix in MADE]
     assert len(pages) > 60
-    assert [path for path in pages if (made / path).read_bytes() != (REPOSITORY / path).read_bytes()] == []
+    differing = [str(path) for path in pages if (made / path).read_bytes() != (REPOSITORY / path).read_bytes()]
+    assert not differing, "run: make reports"
 
 
 def test_every_drawing_of_figures_is_made_again(made: Path) -> None:

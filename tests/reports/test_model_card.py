@@ -1,14 +1,8 @@
-"""The card of the weights that come with the kit is made from the records beside them, and they are what it says."""
+"""The card of the weights that come with the kit says what they are."""
 
 from bloodcells.files import read_json, sha256_of
 from bloodcells.training.start import KIT
-from reports.make.model_card import CARD, model_card
-
-
-def test_the_card_is_that_of_its_records() -> None:
-    assert (KIT / CARD).read_text(encoding="utf-8") == model_card(KIT), (
-        "run: python -m reports.make.model_card src/bloodcells/weights"
-    )
+from reports.make.model_card import model_card
 
 
 def test_the_weights_are_those_of_the_card() -> None:

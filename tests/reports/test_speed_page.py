@@ -8,7 +8,6 @@ from bloodcells.errors import KitError
 from bloodcells.files import write_json
 from reports.make.speed_page import speed_page, write_speed_page
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "reports" / "speed"
 ENVIRONMENT = {"cores": 2, "cpu": "Invented CPU", "accelerators": []}
 
 
@@ -48,9 +47,3 @@ def test_a_missing_record_is_named(folder: Path) -> None:
     (folder / "predict.json").unlink()
     with pytest.raises(KitError, match=r"predict\.json"):
         speed_page(folder)
-
-
-def test_the_published_page_is_that_of_its_records() -> None:
-    assert (PUBLISHED / "README.md").read_text(encoding="utf-8") == speed_page(PUBLISHED), (
-        "run: python -m reports.make.speed_page reports/speed"
-    )

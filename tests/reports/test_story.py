@@ -1,15 +1,9 @@
-"""The page that tells everything is that of the records, and its twin shows the same."""
+"""The page that tells everything, and its twin that shows the same."""
 
 import re
 from pathlib import Path
 
-from reports.make.story import story
-
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
-
-
-def test_the_published_page_is_that_of_the_records():
-    assert (REPORTS / "index.md").read_text(encoding="utf-8") == story(REPORTS)
 
 
 def test_every_picture_and_page_it_names_is_there():
