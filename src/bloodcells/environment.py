@@ -6,10 +6,6 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-
-from bloodcells.network.flatbuffer import usable_cores
-
 _PACKAGES = ("tensorflow", "keras", "keras-cv", "numpy", "scikit-learn", "imagehash", "pillow")
 NONE = "none"
 
@@ -20,6 +16,8 @@ def describe_environment() -> dict[str, Any]:
     ``cores`` are those that this process may use. A package that is not installed is left out.
     """
     import keras
+
+    from bloodcells.network.flatbuffer import usable_cores
 
     return {
         "python": platform.python_version(),
@@ -51,24 +49,29 @@ def installed_version(name: str) -> str:
 def installed_otherwise() -> dict[str, tuple[str, str]]:
     """The packages that are not installed as the kit asks: name -> what it asks for, version installed or "none".
 
-    A checkout asks for the pins of its requirements.txt, a wheel for the ranges that it declares.
+    A checkout asks for the pins of its requirements.txt, a wheel for the ranges that it declares. Where packages are
+    missing, only those are named.
     """
-    asked = {one.name: one.specifier for one in _requirements() if one.marker is None or one.marker.evaluate()}
+    asked = _asked_for()
     found = {name: installed_version(name) for name in asked}
+    missing = {name: (asked[name], NONE) for name in asked if found[name] == NONE}
+    if missing:
+        return missing
+    from packaging.specifiers import SpecifierSet  # may be what is missing
+
     return {
-        name: (str(specifier), found[name])
-        for name, specifier in asked.items()
-        if found[name] == NONE or not specifier.contains(found[name], prereleases=True)
+        name: (asked[name], found[name])
+        for name in asked
+        if not SpecifierSet(asked[name]).contains(found[name], prereleases=True)
     }
 
 
-def _requirements() -> list[Requirement]:
+def _asked_for() -> dict[str, str]:
+    """Versions, as ``>=2.0,<3``, by package."""
     pins = Path(str(resources.files("bloodcells"))).parents[1] / "requirements.txt"
-    if pins.exists():
-        lines = re.findall(r"^[\w.-]+==[\w.]+", pins.read_text("utf-8"), re.MULTILINE)
-    else:
-        lines = metadata.requires("bloodcells") or []
-    return [Requirement(line) for line in lines]
+    lines = pins.read_text("utf-8").splitlines() if pins.exists() else metadata.requires("bloodcells") or []
+    found = (re.match(r"([\w.-]+)([\w.,<>=!~*]*)", line) for line in lines if "extra ==" not in line)
+    return {match[1]: match[2] for match in found if match}
 
 
 def _cpu_name() -> str:
