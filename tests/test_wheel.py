@@ -3,22 +3,17 @@
 Nothing is downloaded: the environment sees the packages of this one, but not its kit.
 """
 
-import ast
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from bloodcells.data.sources.synthetic import draw_smear
 
@@ -92,26 +87,3 @@ def test_everything_works_from_the_wheel_alone(run_in: Run) -> None:
     run_in("bloodcells", "bundle", "--data", "cells.npz", "--solution", "kit.zip", "--out", "bundle.zip")
     with zipfile.ZipFile(place / "bundle.zip") as bundle:
         assert bundle.read("LICENSE") == (REPOSITORY / "LICENSE").read_bytes()
-
-
-def test_every_package_that_the_kit_imports_is_declared_and_none_is_pinned() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    optional = project["optional-dependencies"]
-    declared = {canonicalize_name(Requirement(line).name) for line in (*project["dependencies"], *optional["ray"])}
-    assert all("==" not in line for line in project["dependencies"])
-    providers = metadata.packages_distributions()
-    sources = [*REPOSITORY.glob("src/**/*.py"), *REPOSITORY.glob("submission/*.py")]
-    foreign = set().union(*map(imported, sources)) - {"bloodcells", "ray", *(path.stem for path in sources)}
-    missing = {name for name in foreign if not declared & set(map(canonicalize_name, providers[name]))}
-    assert not missing
-
-
-def imported(source: Path) -> set[str]:
-    """The packages that a module imports, without those of Python itself."""
-    names = set()
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module.split(".")[0])
-    return names - sys.stdlib_module_names
