@@ -2,18 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD, SHAPES
 
-from bloodcells.competition import BLOOD_CELLS, COMPETITION, VARIABLE, read_competition
+from bloodcells.codabench.task import write_task
+from bloodcells.competition import BLOOD_CELLS, VARIABLE, chosen_competition, read_competition
+from bloodcells.data.cells import load_cells, save_cells
+from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.errors import KitError
+from bloodcells.pages.galleries import cells_by_class
 
-SIZE = 64
-SHAPES = ("disc", "ring", "square", "bar", "cross")
+SIZE = SHAPES.image_size
 
 
 def facts(**changes: str) -> str:
@@ -29,7 +34,7 @@ def shapes(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     """``count`` pictures of each shape: own place, size and colours in each."""
     y, x = np.mgrid[:SIZE, :SIZE]
     images, labels = [], []
-    for label in np.repeat(np.arange(len(SHAPES)), count):
+    for label in np.repeat(np.arange(len(SHAPES.classes)), count):
         cy, cx, r = rng.uniform(24, 40), rng.uniform(24, 40), rng.uniform(12, 20)
         dy, dx = np.abs(y - cy), np.abs(x - cx)
         far, distance = np.maximum(dy, dx), np.hypot(dy, dx)
@@ -39,7 +44,7 @@ def shapes(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
             "square": far < 0.85 * r,
             "bar": (dy < 0.25 * r) & (dx < 1.3 * r),
             "cross": (np.minimum(dy, dx) < 0.25 * r) & (far < 1.2 * r),
-        }[SHAPES[label]]
+        }[SHAPES.classes[label]]
         ground, ink = rng.integers(150, 250, 3), rng.integers(0, 110, 3)
         noise = rng.normal(0, 6, (SIZE, SIZE, 3))
         images.append(np.clip(np.where(inside[..., None], ink, ground) + noise, 0, 255).astype(np.uint8))
@@ -47,9 +52,14 @@ def shapes(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     return np.stack(images), np.array(labels)
 
 
-def test_the_blood_cells_are_the_default():
-    assert read_competition(BLOOD_CELLS) == COMPETITION
-    assert len(COMPETITION.classes) == 8 and COMPETITION.image_shape == (96, 96, 3)
+def test_the_blood_cells_are_the_default_and_an_option_goes_before_the_variable(monkeypatch, tmp_path):
+    assert chosen_competition() == BLOOD
+    assert len(BLOOD.classes) == 8 and BLOOD.image_shape == (96, 96, 3)
+    for name in ("variable", "option"):
+        (tmp_path / name).write_text(facts(title=f'title = "{name}"'), encoding="utf-8")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "variable"))
+    assert chosen_competition().title == "variable"
+    assert chosen_competition(tmp_path / "option").title == "option"
 
 
 @pytest.mark.parametrize(
@@ -57,13 +67,29 @@ def test_the_blood_cells_are_the_default():
     [
         ("title = ", "expected a competition in TOML, got "),
         ('title = "x"', r"got another set \(classes, hidden_images"),
-        (facts(image_size='image_size = "96"'), "expected image_size as int, got '96'"),
-        (facts(metric='metric = "f1"'), "expected a metric of accuracy, .*, got 'f1'. Choose one."),
-        (facts(leaderboard='leaderboard = ["accuracy", "f2"]'), "expected a leaderboard of .*, got .*'f2'"),
-        (facts(leaderboard='leaderboard = ["macro_f1"]'), "with accuracy and the metric in it, got"),
-        (facts(numpy=""), "expected worker_versions with numpy, got none. Add them."),
-        (facts(time_limit='time_limit = "long"'), "expected time_limit as number, got 'long'"),
-        (facts(classes='classes = ["a", "a"]'), "two or more classes"),
+        (facts(image_size='image_size = "96"'), "expected image_size as a whole number of at least 8 pixels, got '96'"),
+        (facts(metric='metric = "f1"'), r"expected metric as one of accuracy, .*, roc_auc, got 'f1'\. Correct it\."),
+        (
+            facts(leaderboard='leaderboard = ["accuracy", "f2"]'),
+            "expected leaderboard as different names of .*, got .*'f2'",
+        ),
+        (facts(leaderboard='leaderboard = ["macro_f1"]'), "with accuracy among them, got"),
+        (facts(numpy=""), "expected worker_versions as versions as text, .*numpy among them, got "),
+        (facts(time_limit='time_limit = "long"'), "expected time_limit as a number of seconds above 0, got 'long'"),
+        (facts(classes='classes = ["a", "a"]'), "expected classes as two or more different names, got "),
+        (facts(classes='classes = ["a", ""]'), "expected classes as two or more different names, got "),
+        (facts(classes='classes = ["a", 1]'), "expected classes as two or more different names, got "),
+        (facts(image_size="image_size = 7"), "at least 8 pixels, got 7"),
+        (facts(memory_limit="memory_limit = -1"), "expected memory_limit as a whole number of bytes above 0, got -1"),
+        (facts(size_limit="size_limit = true"), "expected size_limit as a whole number of bytes above 0, got True"),
+        (facts(time_limit="time_limit = nan"), "expected time_limit as a number of seconds above 0, got nan"),
+        (facts(time_limit="time_limit = inf"), "expected time_limit as a number of seconds above 0, got inf"),
+        (facts(hidden_images="hidden_images = 0"), "expected hidden_images as a whole number of at least 1, got 0"),
+        (facts(metric='metric = "log_loss"'), "expected log_loss in the leaderboard, which it ranks, got none"),
+        (facts(leaderboard="leaderboard = [[1], 2]"), "expected leaderboard as different names of .*, got "),
+        ("x = " + "[" * 9_000, "expected a competition in TOML, got "),
+        ("a." * 9_000 + "a = 1", "expected .*, got another set"),
+        ("a." * 20_000 + "a = 1", "expected at most 20,000 bytes, got 40,005. Shorten it."),
     ],
 )
 def test_a_file_that_is_not_right_is_refused_in_one_line(text, message, tmp_path):
@@ -74,12 +100,31 @@ def test_a_file_that_is_not_right_is_refused_in_one_line(text, message, tmp_path
     assert "\n" not in str(refusal.value)
 
 
+def test_two_competitions_live_in_one_process(tmp_path: Path):
+    images, labels = shapes(2, np.random.default_rng(1))
+    np.savez(tmp_path / "shapes.npz", images=images, labels=labels)
+    save_cells(tmp_path / "blood.npz", draw_smear(100).cells)
+    for _ in range(2):
+        for competition, path in ((SHAPES, tmp_path / "shapes.npz"), (BLOOD, tmp_path / "blood.npz")):
+            cells = load_cells(path, competition)
+            assert cells.images.shape[1:] == competition.image_shape
+            assert [tick.get_text() for tick in cells_by_class(cells, "").axes[0].get_yticklabels()] == [
+                f"{name} ({(cells.labels == label).sum()})" for label, name in enumerate(competition.classes)
+            ]
+            task = write_task(cells.take(np.arange(4)), tmp_path / "task")
+            facts = json.loads((task.scoring_program / "competition.json").read_text())
+            assert (facts["classes"], facts["metric"]) == (list(competition.classes), competition.metric)
+            shutil.rmtree(task.folder)
+    with pytest.raises(KitError, match=r"images has shape \(10, 64, 64, 3\); expected .*96, 96, 3"):
+        load_cells(tmp_path / "shapes.npz", BLOOD)
+
+
 def test_another_competition_goes_the_whole_way(tmp_path: Path):
     competition, data, run = tmp_path / "shapes.toml", tmp_path / "shapes.npz", tmp_path / "run"
     competition.write_text(
         facts(
             title='title = "Shapes"',
-            classes="classes = " + json.dumps(SHAPES),
+            classes="classes = " + json.dumps(SHAPES.classes),
             image_size=f"image_size = {SIZE}",
             metric='metric = "macro_f1"',
         ),
@@ -97,9 +142,9 @@ def test_another_competition_goes_the_whole_way(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert "tells 8 classes apart, not 5: the head starts anew" in done.stdout
     record = json.loads((run / "evaluation.json").read_text())
-    assert len(record["validation"]["clean"]["tta0"]["per_class_recall"]) == len(SHAPES)
+    assert len(record["validation"]["clean"]["tta0"]["per_class_recall"]) == len(SHAPES.classes)
     scores = json.loads((run / "score" / "clean" / "scores.json").read_text())
-    assert set(scores) == set(COMPETITION.leaderboard)
+    assert set(scores) == set(BLOOD.leaderboard)
     assert "Shapes" in (run / "report" / "index.md").read_text()
     refused = bloodcells("clean", "--data", "synthetic", "--out", str(tmp_path / "cleaning"))
     assert refused.returncode == 1

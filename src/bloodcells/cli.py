@@ -20,6 +20,7 @@ from bloodcells.errors import KitError
 
 if TYPE_CHECKING:
     from bloodcells.cleaning import CleaningSettings
+    from bloodcells.competition import Competition
     from bloodcells.data.cells import CellSet
     from bloodcells.recipe import TrainingConfig
 
@@ -114,14 +115,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from bloodcells.competition import chosen_competition
     from bloodcells.data.cells import load_images
     from bloodcells.data.predictions import write_predictions
     from bloodcells.measuring.gate import read_gate
     from bloodcells.network.inference import predict_probabilities
     from bloodcells.training.loop import load_network
 
-    images = load_images(options.data, chosen_competition().image_size)
+    images = load_images(options.data, _competition(options).image_size)
     gate = read_gate(options.run, options.tta)
     probabilities = predict_probabilities(load_network(options.run), images, options.tta, gate=gate)
     write_predictions(options.out, probabilities.argmax(axis=1), options.force)
@@ -130,7 +130,6 @@ def _predict(options: argparse.Namespace) -> None:
 
 def _package(options: argparse.Namespace) -> None:
     from bloodcells.codabench.packager import package
-    from bloodcells.competition import COMPETITION
     from bloodcells.training.start import KIT
 
     run = options.run or KIT
@@ -139,7 +138,8 @@ def _package(options: argparse.Namespace) -> None:
     if options.tta:
         print(f"further views: {_gate_in_words(summary.gate, options.run, options.tta)}")
     print(f"sha256 {summary.sha256}")
-    images, limit = COMPETITION.hidden_images, COMPETITION.time_limit
+    competition = _competition(options)
+    images, limit = competition.hidden_images, competition.time_limit
     print(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
 
 
@@ -162,12 +162,13 @@ def _publish(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from bloodcells.codabench.agreement import agree
+    from bloodcells.codabench.task import Bundle
     from bloodcells.codabench.worker import describe_run, score
     from bloodcells.files import read_json
 
     work = options.out or RUNS / "score" / options.zip.stem
     with redirect_stdout(sys.stderr):
-        test_set = options.bundle or _cells(options)
+        test_set = Bundle(options.bundle, _competition(options)) if options.bundle else _cells(options)
         scores = score(options.zip, test_set, work)
         agreement = agree(options.zip, test_set, work, options.worker) if options.worker else None
     if options.json:
@@ -236,10 +237,15 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _cells(options: argparse.Namespace) -> "CellSet":
-    from bloodcells.competition import chosen_competition
     from bloodcells.data.sources import open_source
 
-    return open_source(options.data, DATA, chosen_competition())
+    return open_source(options.data, DATA, _competition(options))
+
+
+def _competition(options: argparse.Namespace) -> "Competition":
+    from bloodcells.competition import chosen_competition
+
+    return chosen_competition(options.competition)
 
 
 def _training_config(options: argparse.Namespace) -> "TrainingConfig":
@@ -306,6 +312,7 @@ def _parser() -> argparse.ArgumentParser:
     predict = add("predict", _predict, "label the images of an .npz")
     _add_run(predict)
     predict.add_argument("--data", type=Path, required=True, help=".npz with the key images")
+    _add_competition(predict)
     predict.add_argument("--out", type=Path, required=True, help=".csv with the columns id,label, or .npy of labels")
     _add_tta(predict)
     _add_force(predict)
@@ -314,6 +321,7 @@ def _parser() -> argparse.ArgumentParser:
     packed = package.add_mutually_exclusive_group(required=True)
     packed.add_argument("--run", type=Path, help="folder of a training run")
     packed.add_argument("--weights", choices=("kit",), help="kit: what comes with the kit, nothing trained")
+    _add_competition(package)
     package.add_argument("--out", type=Path, required=True, help="the zip")
     package.add_argument("--backend", default="tflite", choices=("tflite", "keras"), help="what predicts: a TFLite "
                          "flatbuffer with Keras as its stand-in, or Keras alone (default: tflite)")  # fmt: skip
@@ -331,6 +339,7 @@ def _parser() -> argparse.ArgumentParser:
     source = score.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", help="an .npz with images and labels, synthetic or bloodmnist")
     source.add_argument("--bundle", type=Path, help="a competition bundle: its programs and its hidden set")
+    _add_competition(score)
     score.add_argument("--worker", metavar="PYTHON", help="score with this interpreter as well, one with the versions "
                        "of the competition's machine, and refuse a zip that answers otherwise there")  # fmt: skip
     score.add_argument("--out", type=Path, help="folder to work in (default: runs/score/ZIP)")
@@ -338,6 +347,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bundle = add("bundle", _bundle, "write a Codabench competition with your own hidden set")
     bundle.add_argument("--data", required=True, help="the hidden set: an .npz with images and labels")
+    _add_competition(bundle)
     bundle.add_argument("--solution", type=Path, required=True, help="a submission zip, as package writes it")
     bundle.add_argument("--out", type=Path, required=True, help="the zip")
     _add_force(bundle)
@@ -373,6 +383,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_source(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--data", default="synthetic", help="an .npz, synthetic or bloodmnist (default: synthetic)")
+    _add_competition(verb)
+
+
+def _add_competition(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--competition", type=Path, metavar="FILE", help="the facts of another competition, a file like "
+                      "competition.toml (default: the one that BLOODCELLS_COMPETITION names, else the blood "
+                      "cells)")  # fmt: skip
 
 
 def _add_init(verb: argparse.ArgumentParser) -> None:

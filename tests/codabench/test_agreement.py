@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.codabench import agreement
 from bloodcells.codabench.agreement import agree
 from bloodcells.codabench.worker import score
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
@@ -37,7 +37,7 @@ class Model:
 @pytest.fixture(autouse=True)
 def the_versions_of_this_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the competition's NumPy be ours."""
-    monkeypatch.setitem(COMPETITION.worker_versions, "numpy", np.__version__)
+    monkeypatch.setitem(BLOOD.worker_versions, "numpy", np.__version__)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_other_answers_are_refused(
 def test_an_environment_with_other_versions_is_refused(
     scored: tuple[Path, CellSet, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(COMPETITION.worker_versions, "numpy", "1.26.4")
+    monkeypatch.setitem(BLOOD.worker_versions, "numpy", "1.26.4")
     with pytest.raises(KitError, match=rf"expected numpy 1\.26\.4, got {re.escape(np.__version__)}\. Build it with"):
         agree(*scored, sys.executable)
     with pytest.raises(KitError, match=r"^no interpreter at /nowhere/python\. Build the environment with 'make test"):
@@ -133,4 +133,4 @@ def test_the_requirements_of_the_worker_are_the_competitions_versions(monkeypatc
     lines = (Path(__file__).parents[2] / "requirements-worker.txt").read_text().splitlines()
     pins = dict(re.match(r"([\w-]+)==([\d.]+)", line).groups() for line in lines if not line.startswith("#"))
     assert pins.pop("tensorflow-cpu") == pins["tensorflow"]
-    assert pins == COMPETITION.worker_versions
+    assert pins == BLOOD.worker_versions

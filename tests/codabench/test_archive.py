@@ -5,21 +5,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from competitions import BLOOD
 
 from bloodcells.codabench.archive import check_archive, extract
 from bloodcells.errors import KitError
 
 
-def refusal(path: Path, **limits: int) -> str:
+def refusal(path: Path, size_limit: int = BLOOD.size_limit) -> str:
     with pytest.raises(KitError) as caught:
-        check_archive(path, **limits)
+        check_archive(path, size_limit)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_flat_zip_passes_and_unpacks(pack_zip: Callable[..., Path], tmp_path: Path) -> None:
     path = pack_zip(**{"weights.weights.h5": b"1234", "submission.json": "{}"})
-    assert [member.filename for member in check_archive(path)] == ["model.py", "weights.weights.h5", "submission.json"]
+    assert [member.filename for member in check_archive(path, BLOOD.size_limit)] == [
+        "model.py",
+        "weights.weights.h5",
+        "submission.json",
+    ]
     extract(path, tmp_path / "out")
     assert (tmp_path / "out" / "weights.weights.h5").read_bytes() == b"1234"
 

@@ -13,7 +13,7 @@ from competitions import BLOOD
 from PIL import Image
 
 from bloodcells.codabench.bundle import BundleSummary, write_bundle
-from bloodcells.codabench.schema import check_definition
+from bloodcells.codabench.task import PARTS, Bundle
 from bloodcells.codabench.worker import score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
@@ -61,7 +61,10 @@ def test_the_bundle_is_complete(written: BundleSummary) -> None:
     with zipfile.ZipFile(written.path) as archive:
         assert tuple(archive.namelist()) == written.members
         definition = yaml.safe_load(archive.read("competition.yaml"))
-        check_definition(definition, archive.namelist())
+        (task,), (solution,), (phase,) = (definition[key] for key in ("tasks", "solutions", "phases"))
+        named = [task[part] for part in PARTS] + [page["file"] for page in definition["pages"]]
+        named += [definition["image"], definition["terms"], solution["path"], phase["starting_kit"]]
+        assert set(named) <= set(written.members)
         pages = {name: archive.read(name).decode() for name in written.members if name.endswith(".md")}
         Image.open(io.BytesIO(archive.read("logo.png"))).verify()
         assert archive.read("LICENSE") == shipped("LICENSE").read_bytes()
@@ -71,7 +74,9 @@ def test_the_bundle_is_complete(written: BundleSummary) -> None:
     (columns,) = [leaderboard["columns"] for leaderboard in definition["leaderboards"]]
     assert {column["key"] for column in columns} == set(BLOOD.leaderboard)
     assert columns[0]["key"] == BLOOD.metric
-    assert {column["key"]: column["sorting"] for column in columns}["duration"] == "asc"
+    sorting = {column["key"]: column["sorting"] for column in columns}
+    assert (sorting["accuracy"], sorting["duration"]) == ("desc", "asc")
+    assert "* `macro_f1`, 0 to 1, higher is better" in pages["pages/evaluation.md"]
     assert definition["docker_image"] == "tensorflow/tensorflow:2.17.0"
 
 
@@ -94,7 +99,7 @@ def test_the_local_worker_runs_the_very_bundle(
     kit = inner(written.path, "starting_kit.zip").read("model.py").decode()
     zip_path = pack_zip(kit, "kit.zip")
     work = tmp_path / "work"
-    scores = score(zip_path, written.path, work)
+    scores = score(zip_path, Bundle(written.path, BLOOD), work)
     on_cells = score(zip_path, cells, tmp_path / "other", checks=False)
     assert {**scores, "duration": 0} == {**on_cells, "duration": 0} and scores["accuracy"] == 15 / 16
     record = json.loads((work / "run.json").read_text())
@@ -109,7 +114,7 @@ def test_the_programs_are_those_of_the_bundle(written: BundleSummary, pack_zip: 
         archive.writestr("other.py", "import sys; sys.exit('FAILED comparing: another program')")
     other = changed(written.path, tmp_path / "other.zip", "scoring_program.zip", program.getvalue())
     with pytest.raises(KitError, match=r"^scoring run: comparing: another program$"):
-        score(pack_zip(), other, tmp_path / "work", checks=False)
+        score(pack_zip(), Bundle(other, BLOOD), tmp_path / "work", checks=False)
 
 
 def test_the_time_limit_is_that_of_the_bundle(written: BundleSummary, pack_zip: PackZip, tmp_path: Path) -> None:
@@ -117,7 +122,7 @@ def test_the_time_limit_is_that_of_the_bundle(written: BundleSummary, pack_zip: 
         text = archive.read("competition.yaml").decode().replace("execution_time_limit: 600", "execution_time_limit: 1")
     hasty = changed(written.path, tmp_path / "hasty.zip", "competition.yaml", text.encode())
     with pytest.raises(KitError, match=r"^prediction run: killed after 1 s \(limit\)"):
-        score(pack_zip("import time; time.sleep(60)"), hasty, tmp_path / "work")
+        score(pack_zip("import time; time.sleep(60)"), Bundle(hasty, BLOOD), tmp_path / "work")
 
 
 def test_two_bundles_are_byte_for_byte_equal(
@@ -151,9 +156,8 @@ DAMAGES: dict[str, tuple[str, bytes | None, str]] = {
     "a missing program": (
         "scoring_program.zip",
         None,
-        "competition.yaml, tasks[0].scoring_program: expected a file of the bundle, got scoring_program.zip",
+        "competition.yaml, tasks.scoring_program: expected a file of the bundle, got scoring_program.zip",
     ),
-    "an empty page": ("pages/data.md", b"\n", "damaged.zip: pages/data.md is empty: expected a page of text."),
     "a program that is no zip": ("scoring_program.zip", b"x", "scoring_program.zip: expected a zip or a folder"),
     "other data": ("input_data.zip", b"PK\x05\x06" + bytes(18), "damaged.zip: expected images.npy in the input data"),
 }
@@ -165,13 +169,13 @@ def test_a_damaged_bundle_is_named(
 ) -> None:
     bundle = changed(written.path, tmp_path / "damaged.zip", name, content)
     with pytest.raises(KitError) as caught:
-        score(pack_zip(), bundle, tmp_path / "work")
+        score(pack_zip(), Bundle(bundle, BLOOD), tmp_path / "work")
     assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
 
 
 def test_no_bundle_at_all(pack_zip: PackZip, tmp_path: Path) -> None:
     with pytest.raises(KitError, match="bundle not found: "):
-        score(pack_zip(), tmp_path / "absent.zip", tmp_path / "work")
+        score(pack_zip(), Bundle(tmp_path / "absent.zip", BLOOD), tmp_path / "work")
     (tmp_path / "bundle.zip").write_bytes(b"PK\x03\x04")
     with pytest.raises(KitError, match=r"^bundle\.zip is not a complete zip"):
-        score(pack_zip(), tmp_path / "bundle.zip", tmp_path / "work")
+        score(pack_zip(), Bundle(tmp_path / "bundle.zip", BLOOD), tmp_path / "work")

@@ -32,20 +32,22 @@ def write_keras_file(path: Path, version: str = "3.4.1", layers: list[dict[str, 
 
 def refusal(folder: Path) -> str:
     with pytest.raises(KitError) as caught:
-        check_model_files(folder)
+        check_model_files(folder, "3.4.1")
     return str(caught.value)
 
 
 def test_good_files_pass_without_remarks(tmp_path: Path) -> None:
     write_weights(tmp_path / "weights.h5", np.ones(3, np.float32))
     write_keras_file(tmp_path / "model.keras")
-    assert check_model_files(tmp_path) == []
+    assert check_model_files(tmp_path, "3.4.1") == []
 
 
 def test_optimizer_slots_are_counted_and_remarked(tmp_path: Path) -> None:
     path = write_weights(tmp_path / "weights.h5", np.ones(3, np.float32), optimizer=np.full(6, np.nan, np.float32))
     assert check_weights(path) == 24
-    assert check_model_files(tmp_path) == ["weights.h5 carries 24 bytes of optimizer slots that predict never reads"]
+    assert check_model_files(tmp_path, "3.4.1") == [
+        "weights.h5 carries 24 bytes of optimizer slots that predict never reads"
+    ]
 
 
 def test_nan_weights_are_refused_with_their_place(tmp_path: Path) -> None:
@@ -80,4 +82,4 @@ def test_lambda_and_unknown_custom_layers_are_refused(tmp_path: Path) -> None:
     write_keras_file(tmp_path / "model.keras", layers=[custom])
     assert "holds the custom layer Blur: expected its code in the zip, got none" in refusal(tmp_path)
     (tmp_path / "layers.py").write_text("class Blur: ...")
-    assert check_model_files(tmp_path) == []
+    assert check_model_files(tmp_path, "3.4.1") == []

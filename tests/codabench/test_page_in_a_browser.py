@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from competitions import BLOOD
 
 from bloodcells.codabench.diagram import reliability_diagram
 from bloodcells.codabench.page import failure_page, result_page
 from bloodcells.codabench.stages import competition_facts
-from bloodcells.competition import COMPETITION
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 PHONE = 360
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here")
 BINS = [(20, 0.55, 0.4), (980, 0.97, 0.93)]
 PAGES = {
     "scored": result_page(
-        competition_facts(),
+        competition_facts(BLOOD),
         {"accuracy": 0.875, "balanced_accuracy": 0.86, "macro_f1": 0.87, "duration": 123.4},
-        [[1234 if row == column else 56 for column in range(8)] for row in range(len(COMPETITION.classes))],
+        [[1234 if row == column else 56 for column in range(8)] for row in range(len(BLOOD.classes))],
         {"duration": 123.4, "load_seconds": 4.0, "peak_memory": 1_500_000_000},
         BINS,
         reliability_diagram(BINS),
         {"lower_resolution": (1234, 0.5), "": (3, 1.0)},
     ),
-    "failed": failure_page(COMPETITION.title, "prediction run: " + "x" * 300, {"output": "Traceback " + "/path" * 90}),
+    "failed": failure_page(BLOOD.title, "prediction run: " + "x" * 300, {"output": "Traceback " + "/path" * 90}),
 }
 
 

@@ -1,12 +1,13 @@
 """Probabilities on the result page: caught where predict goes through predict_probabilities, and only if they fit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bloodcells.codabench.worker import score
+from bloodcells.codabench.worker import SubmissionFailed, score
 from bloodcells.data.cells import CellSet
 
 PackZip = Callable[..., Path]
@@ -29,6 +30,30 @@ def results(zip_path: Path, cells: CellSet, work: Path) -> tuple[np.ndarray | No
     assert score(zip_path, cells, work, checks=False)["accuracy"] == 15 / 16
     kept = work / "prediction" / "app" / "output" / "probabilities.npy"
     return np.load(kept) if kept.exists() else None, (work / "detailed_results.html").read_text()
+
+
+def ranked_by_loss(cells: CellSet) -> CellSet:
+    columns = ("accuracy", "log_loss", "roc_auc")
+    return replace(cells, competition=replace(cells.competition, metric="log_loss", leaderboard=columns))
+
+
+def test_a_competition_may_rank_by_them(pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
+    scores = score(pack_zip(MODEL), ranked_by_loss(brightness_cells), tmp_path / "work", checks=False)
+    assert list(scores) == ["accuracy", "log_loss", "roc_auc"]
+    assert scores["log_loss"] == pytest.approx(-(15 * np.log(0.93) + np.log(0.01)) / 16)
+    assert "log loss, lower is better" in (tmp_path / "work" / "detailed_results.html").read_text()
+
+
+def test_labels_alone_are_refused_where_a_column_needs_more(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    labels_alone = MODEL.replace("predict_probabilities", "scores")
+    with pytest.raises(SubmissionFailed) as caught:
+        score(pack_zip(labels_alone), ranked_by_loss(brightness_cells), tmp_path / "work", checks=False)
+    assert str(caught.value) == (
+        "scoring run: comparing: expected probabilities for log_loss, got labels alone. Let predict go through a "
+        "method predict_probabilities(X) of the same Model."
+    )
 
 
 WAYS = {

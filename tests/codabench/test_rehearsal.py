@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.codabench.archive import extract
 from bloodcells.codabench.golden import golden_images
@@ -30,7 +31,7 @@ def checked(pack_zip: Callable[..., Path], brightness_cells: CellSet, tmp_path: 
     def check(code: str, **members: str) -> Rehearsal:
         folder = tmp_path / "submission"
         extract(pack_zip(code, **members), folder)
-        return rehearse(folder, brightness_cells.images, tmp_path / "work", Machine(30, 2_000_000_000))
+        return rehearse(folder, brightness_cells.images, tmp_path / "work", Machine(30, 2_000_000_000), BLOOD)
 
     return check
 
@@ -97,8 +98,8 @@ def test_a_model_that_cannot_be_created_fails(checked: Callable[..., Rehearsal])
 
 
 def test_the_time_of_the_hidden_set_is_projected() -> None:
-    rehearsal = Rehearsal(None, (), load_seconds=10, seconds_per_image=0.2, peak_memory=0)
-    assert rehearsal.projected_seconds(100) == 30
+    rehearsal = Rehearsal(None, (), load_seconds=10, seconds_per_image=0.2, peak_memory=0, hidden_images=3421)
+    assert rehearsal.projected_seconds == pytest.approx(694.2)
     (remark,) = rehearsal.time_remarks(600)
     assert remark.startswith("predict is too slow: projected 694 s for 3,421 images on this machine, limit 600 s")
     assert rehearsal.time_remarks(700) == []

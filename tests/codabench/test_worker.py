@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from competitions import BLOOD
 
 from bloodcells.codabench import stages, worker
 from bloodcells.codabench.worker import SubmissionFailed, score
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.measuring.evaluation import label_metrics
@@ -33,7 +33,7 @@ def test_a_good_submission_gets_the_score_of_the_evaluation(
     expected = label_metrics(brightness_cells.labels, predicted, 8)
     assert {key: scores[key] for key in expected} == expected
     assert scores["accuracy"] == 15 / 16
-    assert tuple(scores) == COMPETITION.leaderboard
+    assert tuple(scores) == BLOOD.leaderboard
     assert json.loads((work / "scores.json").read_text()) == scores
     html = (work / "detailed_results.html").read_text()
     assert "0.9375" in html and "http" not in html

@@ -2,9 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, roc_auc_score
+from sklearn.metrics import log_loss as log_loss_score
 
 from bloodcells.measuring.evaluation import (
+    METRICS,
     accuracy_by_corruption,
     calibration_error,
     confusion,
@@ -35,6 +37,37 @@ def test_metrics_are_those_of_scikit_learn(n):
     np.testing.assert_array_equal(
         confusion(truth, predicted, 8), confusion_matrix(truth, predicted, labels=np.arange(8))
     )
+
+
+def test_metrics_of_probabilities_are_those_of_scikit_learn():
+    rng = np.random.default_rng(3)
+    truth = np.concatenate([np.arange(5), rng.integers(0, 5, 60)])
+    probabilities = rng.random((65, 5)).round(1) + 0.05  # with ties
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    loss, area = (METRICS[name].function(truth, probabilities, 5) for name in ("log_loss", "roc_auc"))
+    assert loss == pytest.approx(log_loss_score(truth, probabilities))
+    assert area == pytest.approx(roc_auc_score(truth, probabilities, multi_class="ovr", average="macro"))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_better_prediction_lies_nearer_to_the_better_end_of_the_range(name):
+    metric = METRICS[name]
+    truth = np.arange(60) % 3
+    sure = np.eye(3)[truth]
+    doubtful = np.where(np.arange(60)[:, None] < 20, sure[:, ::-1], sure) * 0.5 + 1 / 6
+    worst = np.roll(sure, 1, axis=1)
+    predictions = [one if metric.of_probabilities else one.argmax(axis=1) for one in (worst, doubtful, sure)]
+    values = [metric.function(truth, one, 3) for one in predictions]
+    assert values == sorted(values, reverse=not metric.higher_is_better) and len(set(values)) == 3
+    low, high = metric.range
+    assert all(low <= value <= high for value in values)
+    assert values[-1] == pytest.approx(high if metric.higher_is_better else low)
+
+
+def test_a_set_of_one_class_has_no_area_under_the_curve_and_absent_classes_do_not_count():
+    scores = np.array([[0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.3, 0.7, 0.0]])
+    assert np.isnan(METRICS["roc_auc"].function(np.zeros(3, int), scores, 3))
+    assert METRICS["roc_auc"].function(np.array([0, 0, 1]), scores, 3) == 1
 
 
 def test_a_class_absent_from_the_truth_has_no_recall_and_does_not_count():

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE
+from bloodcells.codabench.task import Bundle
 from bloodcells.codabench.worker import score
-from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json
@@ -40,7 +40,7 @@ class Agreement:
         return f"{there}: {labels}, probabilities within {self.largest_difference:.1g}"
 
 
-def agree(zip_path: Path, test_set: CellSet | Path, work: Path, python: str) -> Agreement:
+def agree(zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str) -> Agreement:
     """Score a zip with another interpreter and compare with the run that `worker.score` has left in ``work``.
 
     ``work`` gets the folder ``worker`` with that second run, and ``agreement.json``.
@@ -65,7 +65,7 @@ def agree(zip_path: Path, test_set: CellSet | Path, work: Path, python: str) -> 
     result = _compare(work, there)
     write_json(work / "agreement.json", asdict(result))
     for name, version in result.versions.items():
-        expected = COMPETITION.worker_versions.get(name, version)
+        expected = test_set.competition.worker_versions.get(name, version)
         if version != expected:
             raise KitError(
                 f"{python} is not the competition's environment: expected {name} {expected}, got {version}. "

@@ -6,7 +6,6 @@ import zlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 
 _CODE = (".py", ".json", ".yaml", ".yml", ".toml", ".txt", ".md")
@@ -34,9 +33,7 @@ _RATIO_LIMIT = 100
 _RATIO_MATTERS_FROM = 50_000_000
 
 
-def check_archive(
-    path: Path, size_limit: int = COMPETITION.size_limit, name: str | None = None
-) -> list[zipfile.ZipInfo]:
+def check_archive(path: Path, size_limit: int, name: str | None = None) -> list[zipfile.ZipInfo]:
     """The members of a zip that is fit for upload: flat, ``model.py`` at its root, nothing that does not belong.
 
     Args:

@@ -15,12 +15,13 @@ from repro_zipfile import ReproducibleZipFile
 
 from bloodcells.codabench.archive import check_archive
 from bloodcells.codabench.golden import golden_images
-from bloodcells.codabench.task import PARTS, write_task
+from bloodcells.codabench.task import PARTS, Bundle, write_task
 from bloodcells.codabench.worker import score
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import replacing, sha256_of
+from bloodcells.measuring.evaluation import METRICS
 from bloodcells.shipped import shipped
 
 FILES = Path(__file__).with_name("bundle_files")
@@ -29,8 +30,6 @@ PAGES = {"Overview": "overview.md", "Data": "data.md", "Submission": "submission
 """The pages by their titles, in the order of the site; terms.md is shown apart."""
 OPENS = "2024-01-01 00:00:00"
 """When the phase begins: a fixed day in the past, so that it is open at once and two bundles are equal."""
-DOCKER_IMAGE = f"tensorflow/tensorflow:{COMPETITION.worker_versions['tensorflow']}"
-"""The public image with the worker's versions: Python 3.11, TensorFlow with its Keras and NumPy."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class BundleSummary:
 def write_bundle(cells: CellSet, solution: Path, out: Path, force: bool = False) -> BundleSummary:
     """Write a competition bundle with ``cells`` as its hidden set.
 
-    It is put in its place only after the local worker has unpacked it, checked its definition against Codabench's
-    schema, and scored the solution with the programs and the data that are in it.
+    It is put in its place only after the local worker has unpacked it, read its definition, and scored the solution
+    with the programs and the data that are in it.
 
     Args:
         cells: the hidden set.
@@ -69,13 +68,13 @@ def write_bundle(cells: CellSet, solution: Path, out: Path, force: bool = False)
     """
     if out.exists() and not force:
         raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
-    check_archive(solution)
+    check_archive(solution, cells.competition.size_limit)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _collect(cells, solution, folder)
         built = folder / out.name
         members = _write_zip(folder / "bundle", built)
-        scores = score(solution, built, folder / "work")
+        scores = score(solution, Bundle(built, cells.competition), folder / "work")
         with replacing(out) as beside:
             shutil.copyfile(built, beside)
     return BundleSummary(out, out.stat().st_size, sha256_of(out), members, scores)
@@ -95,20 +94,21 @@ def _collect(cells: CellSet, solution: Path, folder: Path) -> None:
     _write_zip(folder / "starting_kit", bundle / "starting_kit.zip")
     shutil.copyfile(solution, bundle / "solution.zip")
     shutil.copyfile(shipped("LICENSE"), bundle / "LICENSE")
-    _draw_logo(bundle / "logo.png")
-    text = yaml.safe_dump(definition(), sort_keys=False, width=120, allow_unicode=True)
+    _draw_logo(bundle / "logo.png", cells.competition.image_size)
+    text = yaml.safe_dump(definition(cells.competition), sort_keys=False, width=120, allow_unicode=True)
     (bundle / "competition.yaml").write_text(text, "utf-8", newline="\n")
 
 
-def definition() -> dict[str, Any]:
+def definition(competition: Competition) -> dict[str, Any]:
     """``competition.yaml``: one phase that is open at once and has no end, one task, one leaderboard."""
+    columns = _leaderboard_columns(competition)
     return {
         "version": 2,
-        "title": COMPETITION.title,
-        "description": f"Images of single cells in {len(COMPETITION.classes)} classes. Upload code and weights.",
+        "title": competition.title,
+        "description": f"Images of single cells in {len(competition.classes)} classes. Upload code and weights.",
         "image": "logo.png",
         "terms": "pages/terms.md",
-        "docker_image": DOCKER_IMAGE,
+        "docker_image": f"tensorflow/tensorflow:{competition.worker_versions['tensorflow']}",
         "registration_auto_approve": False,
         "make_programs_available": True,
         "make_input_data_available": False,
@@ -122,26 +122,24 @@ def definition() -> dict[str, Any]:
                 "name": "Hidden set",
                 "start": OPENS,
                 "tasks": [0],
-                "execution_time_limit": int(COMPETITION.time_limit),
+                "execution_time_limit": int(competition.time_limit),
                 "max_submissions_per_day": 5,
                 "starting_kit": "starting_kit.zip",
             }
         ],
-        "leaderboards": [
-            {"title": "Results", "key": "main", "submission_rule": "Force_Best", "columns": _leaderboard_columns()}
-        ],
+        "leaderboards": [{"title": "Results", "key": "main", "submission_rule": "Force_Best", "columns": columns}],
     }
 
 
-def _leaderboard_columns() -> list[dict[str, Any]]:
+def _leaderboard_columns(competition: Competition) -> list[dict[str, Any]]:
     """The columns; the metric that ranks comes first, because Codabench sorts by the first."""
-    keys = [COMPETITION.metric, *(key for key in COMPETITION.leaderboard if key != COMPETITION.metric)]
+    keys = [competition.metric, *(key for key in competition.leaderboard if key != competition.metric)]
     return [
         {
             "title": key.replace("_", " ").capitalize(),
             "key": key,
             "index": index,
-            "sorting": "asc" if key == "duration" else "desc",
+            "sorting": "desc" if key in METRICS and METRICS[key].higher_is_better else "asc",
             "precision": 1 if key == "duration" else 4,
         }
         for index, key in enumerate(keys)
@@ -150,22 +148,31 @@ def _leaderboard_columns() -> list[dict[str, Any]]:
 
 def _facts(cells: CellSet) -> dict[str, str]:
     """What the pages say of the competition, by the names that stand in them."""
-    versions = ", ".join(f"{name} {version}" for name, version in COMPETITION.worker_versions.items())
-    columns = [f"* `{column['key']}`" for column in _leaderboard_columns()]
+    competition = cells.competition
+    versions = ", ".join(f"{name} {version}" for name, version in competition.worker_versions.items())
+    columns = [f"* `{column['key']}`, {_meaning(column['key'])}" for column in _leaderboard_columns(competition)]
     return {
-        "title": COMPETITION.title,
-        "size": str(COMPETITION.image_size),
-        "class_count": str(len(COMPETITION.classes)),
-        "last_label": str(len(COMPETITION.classes) - 1),
-        "classes": "\n".join(f"* {label}: {name}" for label, name in enumerate(COMPETITION.classes)),
+        "title": competition.title,
+        "size": str(competition.image_size),
+        "class_count": str(len(competition.classes)),
+        "last_label": str(len(competition.classes) - 1),
+        "classes": "\n".join(f"* {label}: {name}" for label, name in enumerate(competition.classes)),
         "images": f"{len(cells):,}",
-        "metric_words": COMPETITION.metric.replace("_", " "),
+        "metric_words": competition.metric.replace("_", " "),
         "columns": "\n".join(columns),
         "versions": versions,
-        "time_limit": f"{COMPETITION.time_limit:.0f}",
-        "memory_limit": f"{COMPETITION.memory_limit / 1e9:.0f}",
-        "size_limit": f"{COMPETITION.size_limit:,}",
+        "time_limit": f"{competition.time_limit:.0f}",
+        "memory_limit": f"{competition.memory_limit / 1e9:.0f}",
+        "size_limit": f"{competition.size_limit:,}",
     }
+
+
+def _meaning(column: str) -> str:
+    """The range of a column and which end of it wins, in words."""
+    if column not in METRICS:
+        return "seconds, lower is better"
+    low, high = METRICS[column].range
+    return f"{low:g} to {high:.3g}, {'higher' if METRICS[column].higher_is_better else 'lower'} is better"
 
 
 def _fill(source: Path, folder: Path, facts: Mapping[str, str]) -> None:
@@ -176,9 +183,8 @@ def _fill(source: Path, folder: Path, facts: Mapping[str, str]) -> None:
         (folder / path.name.removesuffix(".template")).write_text(filled, "utf-8", newline="\n")
 
 
-def _draw_logo(path: Path) -> None:
+def _draw_logo(path: Path, size: int) -> None:
     """The sixteen golden images as one picture, four by four."""
-    size = COMPETITION.image_size
     rows = golden_images(size).reshape(4, 4, size, size, 3).transpose(0, 2, 1, 3, 4)
     Image.fromarray(rows.reshape(4 * size, 4 * size, 3)).save(path)
 

@@ -10,7 +10,6 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
-from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
 
 OPTIMIZER_GROUPS = ("optimizer", "optimizer_weights")
@@ -19,8 +18,8 @@ OPTIMIZER_GROUPS = ("optimizer", "optimizer_weights")
 _LFS_POINTER = b"version https://git-lfs"
 
 
-def check_model_files(folder: Path) -> list[str]:
-    """Check every model file of an unpacked submission.
+def check_model_files(folder: Path, worker_keras: str) -> list[str]:
+    """Check every model file of an unpacked submission, for a worker with that version of Keras.
 
     Returns:
         Remarks that do not stop a submission, one line each.
@@ -33,7 +32,7 @@ def check_model_files(folder: Path) -> list[str]:
         if path.suffix in (".h5", ".hdf5"):
             remarks += _optimizer_remark(path.name, check_weights(path))
         elif path.suffix == ".keras":
-            remarks += _optimizer_remark(path.name, _check_keras_file(path, folder))
+            remarks += _optimizer_remark(path.name, _check_keras_file(path, folder, worker_keras))
     return remarks
 
 
@@ -94,12 +93,12 @@ def _optimizer_remark(name: str, slots: int) -> list[str]:
     return [f"{name} carries {slots:,} bytes of optimizer slots that predict never reads"] if slots else []
 
 
-def _check_keras_file(path: Path, folder: Path) -> int:
+def _check_keras_file(path: Path, folder: Path, worker_keras: str) -> int:
     """Check a ``.keras`` file against the worker's Keras; return the bytes of its optimizer slots."""
     try:
         with zipfile.ZipFile(path) as archive:
             version = json.loads(archive.read("metadata.json"))["keras_version"]
-            _refuse_newer_keras(path.name, version)
+            _refuse_newer_keras(path.name, version, worker_keras)
             _refuse_unloadable(path.name, json.loads(archive.read("config.json")), folder)
             with archive.open("model.weights.h5") as stream:
                 return check_weights(path, f"{path.name} (model.weights.h5)", stream)
@@ -108,8 +107,7 @@ def _check_keras_file(path: Path, folder: Path) -> int:
         raise KitError(f"{path.name} is truncated or not a Keras file, size {size:,}. Copy it again.") from error
 
 
-def _refuse_newer_keras(name: str, version: str) -> None:
-    worker = COMPETITION.worker_versions["keras"]
+def _refuse_newer_keras(name: str, version: str, worker: str) -> None:
     if _release(version) > _release(worker):
         raise KitError(
             f"{name} was saved by Keras {version}, but the worker has {worker}, which cannot load it. "

@@ -93,7 +93,7 @@ def package(run: Path, out: Path, tta_level: int, force: bool = False, backend: 
             files[FLATBUFFER] = _converted(network, Path(folder))
             settings["flatbuffer_sha256"] = sha256_of(files[FLATBUFFER])
         _write_zip(beside, files, settings)
-        members = check_archive(beside, name=out.name)
+        members = check_archive(beside, COMPETITION.size_limit, out.name)
         projected = _rehearsed_seconds(beside)
         if backend == "tflite":
             _rehearse_stand_in(beside, network, settings)
@@ -203,8 +203,8 @@ def _rehearse_stand_in(path: Path, network: Any, settings: dict[str, Any]) -> No
 
 def _rehearsed(work: Path, circumstances: str) -> float:
     machine = Machine(COMPETITION.time_limit, COMPETITION.memory_limit)
-    rehearsal = rehearse(work / "submission", golden_images(COMPETITION.image_size), work, machine)
+    rehearsal = rehearse(work / "submission", golden_images(COMPETITION.image_size), work, machine, COMPETITION)
     problems = [*filter(None, [rehearsal.golden_problem()]), *rehearsal.remarks]
     if problems:
         raise KitError(f"not packaged: {circumstances}{problems[0]}")
-    return rehearsal.projected_seconds()
+    return rehearsal.projected_seconds

@@ -44,23 +44,27 @@ def result_page(
     bins: Sequence[tuple[int, float, float]] = (),
     diagram: str = "",
     corruptions: Mapping[str, tuple[int, float]] | None = None,
+    higher_is_better: bool = True,
 ) -> str:
     """A scored submission as one HTML page without anything outside it.
 
     Args:
         competition: what lies beside the programs as ``competition.json``.
-        scores: the leaderboard's values; the metric that ranks is 0..1.
+        scores: the leaderboard's values.
         confusion: C rows of C counts; row the true class, column the predicted one.
         run: ``duration`` and ``load_seconds`` in seconds, ``peak_memory`` in bytes.
         bins: images, mean confidence and accuracy by confidence; empty where no probabilities are known.
         diagram: these bins as a picture, SVG.
         corruptions: images and accuracy by the name of a corruption, in the order to show; None without names.
+        higher_is_better: whether the largest value of the metric that ranks wins.
     """
     title, classes, metric = competition["title"], competition["classes"], competition["metric"]
     others = {name: f"{value:.4f}" for name, value in scores.items() if name not in (metric, "duration")}
+    direction = "" if higher_is_better else ", lower is better"
     facts = {**others, "images": f"{sum(map(sum, confusion)):,}"}
     parts = [
-        f'<p class="soft">{escape(_words(metric))}</p><p class="score">{scores[metric]:.4f}</p>{_facts(facts)}',
+        f'<p class="soft">{escape(_words(metric))}{direction}</p>',
+        f'<p class="score">{scores[metric]:.4f}</p>{_facts(facts)}',
         f"<h2>Classes</h2>{_class_table(classes, confusion)}",
         f"<h2>Confusion matrix</h2>{_matrix(classes, confusion)}",
         '<p class="soft">Rows are the true classes, columns the predicted ones, by number.</p>',

@@ -10,7 +10,7 @@ import numpy as np
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
 from bloodcells.codabench.isolation import Machine
 from bloodcells.codabench.stages import lay_out, run_program, write_program
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 
 _IMAGES = 257
 
@@ -25,6 +25,7 @@ class Rehearsal:
         load_seconds: from the import of model.py until Model() was there.
         seconds_per_image: of predict, measured on 257 images.
         peak_memory: bytes of resident memory.
+        hidden_images: of the competition.
     """
 
     golden_difference: float | None
@@ -32,18 +33,19 @@ class Rehearsal:
     load_seconds: float
     seconds_per_image: float
     peak_memory: int
+    hidden_images: int
 
-    def projected_seconds(self, images: int = COMPETITION.hidden_images) -> float:
-        """Seconds that a prediction run over ``images`` images will take on this machine."""
-        return self.load_seconds + images * self.seconds_per_image
+    @property
+    def projected_seconds(self) -> float:
+        """Seconds that a prediction run over the competition's hidden set will take on this machine."""
+        return self.load_seconds + self.hidden_images * self.seconds_per_image
 
     def time_remarks(self, limit: float) -> list[str]:
         """A remark if the competition's hidden set will take longer than ``limit`` seconds."""
-        projected = self.projected_seconds()
-        if projected <= limit:
+        if self.projected_seconds <= limit:
             return []
         return [
-            f"predict is too slow: projected {projected:.0f} s for {COMPETITION.hidden_images:,} images on this "
+            f"predict is too slow: projected {self.projected_seconds:.0f} s for {self.hidden_images:,} images on this "
             f"machine, limit {limit:.0f} s. Use a lower TTA level"
         ]
 
@@ -57,7 +59,7 @@ class Rehearsal:
         )
 
 
-def rehearse(submission: Path, images: np.ndarray, work: Path, machine: Machine) -> Rehearsal:
+def rehearse(submission: Path, images: np.ndarray, work: Path, machine: Machine, competition: Competition) -> Rehearsal:
     """Check an unpacked submission, with its own folder as the working directory.
 
     Args:
@@ -65,16 +67,18 @@ def rehearse(submission: Path, images: np.ndarray, work: Path, machine: Machine)
         images: (N, S, S, 3) uint8, at least one; repeated where fewer than 257.
         work: gets the folder ``check``.
         machine: what it runs on; its limits hold for the whole check.
+        competition: what it was made for.
 
     Raises:
         SubmissionFailed: the model cannot be created, or a limit was reached.
     """
     stage = lay_out("check", work)
-    write_program("check", stage.app / "program")
+    write_program("check", stage.app / "program", competition)
     own_folder = stage.app / "ingested_program"
     shutil.copytree(submission, own_folder)
     np.save(stage.app / "input_data" / "images.npy", np.resize(images[:_IMAGES], (_IMAGES, *images.shape[1:])))
-    np.save(stage.app / "input_data" / "golden.npy", golden_images(COMPETITION.image_size))
+    np.save(stage.app / "input_data" / "golden.npy", golden_images(competition.image_size))
     run_program(stage, "checks.json", machine, own_folder)
     report = json.loads((stage.app / "output" / "checks.json").read_text("utf-8"))
-    return Rehearsal(**{**report, "remarks": tuple(report["remarks"])})
+    remarks = tuple(report.pop("remarks"))
+    return Rehearsal(remarks=remarks, hidden_images=competition.hidden_images, **report)

@@ -3,11 +3,11 @@
 import re
 import shlex
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from bloodcells.codabench.isolation import Finished, Machine, run_isolated
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 from bloodcells.errors import KitError
 from bloodcells.files import write_json
 
@@ -55,18 +55,17 @@ def lay_out(name: str, work: Path) -> Stage:
     return stage
 
 
-def write_program(name: str, folder: Path) -> None:
-    """Write the program ``ingestion``, ``scoring`` or ``check`` into ``folder``, with all that it needs to run."""
+def write_program(name: str, folder: Path, competition: Competition) -> None:
+    """Write the program ``ingestion``, ``scoring`` or ``check`` of a competition, and all it needs, into ``folder``."""
     shutil.copytree(PROGRAMS / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in _BESIDE[name]:
         shutil.copy(path, folder)
-    write_json(folder / "competition.json", competition_facts())
+    write_json(folder / "competition.json", competition_facts(competition))
 
 
-def competition_facts() -> dict[str, object]:
-    """What the programs need to know of the competition; lies beside them as ``competition.json``."""
-    facts = asdict(COMPETITION)
-    return {key: facts[key] for key in _FACTS}
+def competition_facts(competition: Competition) -> dict[str, object]:
+    """What the programs need to know of ``competition``; lies beside them as ``competition.json``."""
+    return {key: getattr(competition, key) for key in _FACTS}
 
 
 def run_program(stage: Stage, product: str, machine: Machine, working_directory: Path) -> Finished:

@@ -2,21 +2,28 @@
 
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
-from bloodcells.codabench.schema import check_definition
 from bloodcells.codabench.stages import write_program
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
 PARTS = ("ingestion_program", "scoring_program", "input_data", "reference_data")
 """The folders of a task, by the names that Codabench gives them."""
+
+
+class Bundle(NamedTuple):
+    """A competition bundle, and the competition whose limits hold where the bundle names none."""
+
+    path: Path
+    competition: Competition
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Task:
         folder: holds the folders ``PARTS``.
         origin: where its cells come from, in words.
         cells_sha256: the identity of its cells, as ``CellSet.sha256``.
+        competition: that it belongs to.
         columns: keys of the leaderboard's columns.
         time_limit: seconds for each of the two runs.
     """
@@ -34,8 +42,9 @@ class Task:
     folder: Path
     origin: str
     cells_sha256: str
-    columns: tuple[str, ...] = COMPETITION.leaderboard
-    time_limit: float = COMPETITION.time_limit
+    competition: Competition
+    columns: tuple[str, ...]
+    time_limit: float
 
     @property
     def ingestion_program(self) -> Path:
@@ -60,9 +69,10 @@ class Task:
 
 def write_task(cells: CellSet, folder: Path) -> Task:
     """Lay out the task of labelling ``cells`` in ``folder``; the truth is in its reference data alone."""
-    task = Task(folder, cells.origin, cells.sha256)
-    write_program("ingestion", task.ingestion_program)
-    write_program("scoring", task.scoring_program)
+    competition = cells.competition
+    task = Task(folder, cells.origin, cells.sha256, competition, competition.leaderboard, competition.time_limit)
+    write_program("ingestion", task.ingestion_program, competition)
+    write_program("scoring", task.scoring_program, competition)
     task.input_data.mkdir()
     np.save(task.input_data / "images.npy", cells.images)
     task.reference_data.mkdir()
@@ -72,43 +82,37 @@ def write_task(cells: CellSet, folder: Path) -> Task:
     return task
 
 
-def unpack_task(bundle: Path, folder: Path) -> Task:
+def unpack_task(bundle: Bundle, folder: Path) -> Task:
     """Lay out the first task of a competition bundle's first phase in ``folder``, as Codabench would.
 
     Raises:
-        KitError: it is no bundle that Codabench accepts, or not one of this competition.
+        KitError: it is no bundle, it lacks what this worker needs of one, or it is of another kind of competition.
     """
+    name, competition = bundle.path.name, bundle.competition
     unpacked = folder / "bundle"
-    definition = read_bundle(bundle, unpacked)
-    first = min(definition["phases"], key=lambda phase: phase.get("index", 0))
-    (described,) = (task for task in definition["tasks"] if task["index"] == first["tasks"][0])
-    for part in PARTS:
-        if part not in described:
-            raise KitError(f"{bundle.name}: expected a task with {', '.join(PARTS)}, got no {part}. Add it.")
-        _unpack_part(unpacked / described[part], folder / part)
+    parts, columns, time_limit = _definition(bundle.path, unpacked)
+    for part, path in parts.items():
+        _unpack_part(unpacked / path, folder / part)
     shutil.rmtree(unpacked)
     try:
         images = np.load(folder / "input_data" / "images.npy")
         labels = np.load(folder / "reference_data" / "labels.npy")
     except (OSError, ValueError) as error:
         raise KitError(
-            f"{bundle.name}: expected images.npy in the input data and labels.npy in the reference data, got "
+            f"{name}: expected images.npy in the input data and labels.npy in the reference data, got "
             f"other files ({error}). Write the bundle with 'bloodcells bundle'."
         ) from error
-    return Task(
-        folder,
-        bundle.name,
-        CellSet(images, labels, bundle.name, COMPETITION).sha256,
-        tuple(column["key"] for column in definition["leaderboards"][0]["columns"]),
-        first.get("execution_time_limit", COMPETITION.time_limit),
-    )
+    sha256 = CellSet(images, labels, name, competition).sha256
+    return Task(folder, name, sha256, competition, columns, time_limit or competition.time_limit)
 
 
-def read_bundle(bundle: Path, folder: Path) -> dict[str, Any]:
-    """Unpack a bundle into ``folder`` and return its checked definition.
+def _definition(bundle: Path, folder: Path) -> tuple[dict[str, str], tuple[str, ...], float | None]:
+    """Unpack a bundle into ``folder`` and read what its ``competition.yaml`` says of the first phase.
 
-    Raises:
-        KitError: not a zip, without ``competition.yaml`` at its root, or with a definition that is refused.
+    Codabench checks far more when a bundle is uploaded; here is what the local worker goes by.
+
+    Returns:
+        The paths of ``PARTS`` in the bundle, the leaderboard's columns and the seconds for a run, None without a limit.
     """
     if not bundle.is_file():
         raise KitError(f"bundle not found: {bundle}. Write one with 'bloodcells bundle'.")
@@ -116,7 +120,7 @@ def read_bundle(bundle: Path, folder: Path) -> dict[str, Any]:
         with zipfile.ZipFile(bundle) as archive:
             archive.extractall(folder)
             names = archive.namelist()
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise KitError(f"{bundle.name} is not a complete zip ({error}). Write the bundle again.") from error
     if "competition.yaml" not in names:
         raise KitError(
@@ -125,14 +129,44 @@ def read_bundle(bundle: Path, folder: Path) -> dict[str, Any]:
         )
     try:
         definition = yaml.safe_load((folder / "competition.yaml").read_text("utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise KitError(f"{bundle.name}: competition.yaml is not YAML ({reason}). Correct it.") from error
-    check_definition(definition, [name for name in names if not name.endswith("/")])
-    for name in (definition["terms"], *(page["file"] for page in definition["pages"])):
-        if not (folder / name).read_text("utf-8").strip():
-            raise KitError(f"{bundle.name}: {name} is empty: expected a page of text. Write it.")
-    return dict(definition)
+    phases = _entries(definition, "phases", tasks=list)
+    phase = min(phases, key=lambda phase: phase["index"] if isinstance(phase.get("index"), int) else 0)
+    tasks = _entries(definition, "tasks", index=int, **dict.fromkeys(PARTS, str))
+    wanted = [task for task in tasks if [task["index"]] == phase["tasks"][:1]]
+    if len(wanted) != 1:
+        known = ", ".join(str(task["index"]) for task in tasks)
+        raise _refusal("phases.tasks", f"expected the index of one of the tasks ({known}), got {phase['tasks']!r:.80}")
+    parts = {part: wanted[0][part] for part in PARTS}
+    for part, path in parts.items():
+        if not ((folder / path).exists() and (folder / path).resolve().is_relative_to(folder.resolve())):
+            raise _refusal(f"tasks.{part}", f"expected a file of the bundle, got {path}")
+    leaderboard = _entries(definition, "leaderboards", columns=list)[0]
+    columns = tuple(column["key"] for column in _entries(leaderboard, "columns", key=str))
+    limit = phase.get("execution_time_limit")
+    if not (limit is None or (type(limit) in (int, float) and 0 < limit < float("inf"))):
+        raise _refusal("phases.execution_time_limit", f"expected a number of seconds above 0, got {limit!r}")
+    return parts, columns, limit
+
+
+def _entries(holder: Any, name: str, **kinds: type) -> list[dict[str, Any]]:
+    """The list ``name`` of ``holder``: not empty, and every entry with the keys of ``kinds``, of their types."""
+    found = holder.get(name) if isinstance(holder, dict) else None
+    if not isinstance(found, list) or not found:
+        raise _refusal(name, f"expected a list with at least one entry, got {found!r:.80}")
+    for entry in found:
+        for key, kind in kinds.items():
+            value = entry.get(key) if isinstance(entry, dict) else None
+            if not isinstance(value, kind):
+                words = {str: "text", int: "a whole number", list: "a list"}[kind]
+                raise _refusal(f"{name}.{key}", f"expected {words}, got {value!r:.80}")
+    return found
+
+
+def _refusal(place: str, reason: str) -> KitError:
+    return KitError(f"competition.yaml, {place}: {reason}. Correct it, or write the bundle again.")
 
 
 def _unpack_part(path: Path, folder: Path) -> None:

@@ -22,8 +22,8 @@ from bloodcells.codabench.isolation import Finished, Machine
 from bloodcells.codabench.modelfiles import check_model_files
 from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.codabench.stages import Stage, SubmissionFailed, failure, lay_out, run_program
-from bloodcells.codabench.task import Task, unpack_task, write_task
-from bloodcells.competition import COMPETITION
+from bloodcells.codabench.task import Bundle, Task, unpack_task, write_task
+from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json, write_text
@@ -33,10 +33,10 @@ _MISSING_FILE = re.compile(r"no such file|file not found|filenotfound|unable to 
 
 def score(
     zip_path: Path,
-    test_set: CellSet | Path,
+    test_set: CellSet | Bundle,
     work: Path,
     time_limit: float | None = None,
-    memory_limit: int = COMPETITION.memory_limit,
+    memory_limit: int | None = None,
     checks: bool = True,
     python: str = sys.executable,
 ) -> dict[str, float]:
@@ -51,7 +51,7 @@ def score(
         test_set: labelled cells; or a competition bundle, which brings its own programs and data.
         work: folder to work in.
         time_limit: seconds for each run, imports included; the competition's, or the bundle's, where None.
-        memory_limit: bytes of resident memory.
+        memory_limit: bytes of resident memory; the competition's where None.
         checks: also make the check run; without it where packaging has just made it.
         python: the interpreter of all runs; it needs what the submission needs, and NumPy.
 
@@ -69,7 +69,7 @@ def score(
     with temporary as name:
         folder = Path(name)
         task = write_task(test_set, folder) if isinstance(test_set, CellSet) else unpack_task(test_set, folder)
-        machine = Machine(time_limit or task.time_limit, memory_limit, python)
+        machine = Machine(time_limit or task.time_limit, memory_limit or task.competition.memory_limit, python)
         return _score_task(zip_path, task, work, machine, checks)
 
 
@@ -78,21 +78,21 @@ def describe_run(record: Mapping[str, Any]) -> list[str]:
     limits = f"memory {record['prediction']['peak_memory'] / 1e9:.2f} GB of {record['memory_limit'] / 1e9:.2f} GB"
     if record["check"]:
         projected = f"{record['check']['projected_seconds']:.0f} s of {record['time_limit']:.0f} s"
-        limits = f"time for {COMPETITION.hidden_images:,} images, projected: {projected}; {limits}"
+        limits = f"time for {record['check']['hidden_images']:,} images, projected: {projected}; {limits}"
     return [limits, *(f"remark: {remark}" for remark in record["remarks"])]
 
 
 def _score_task(zip_path: Path, task: Task, work: Path, machine: Machine, checks: bool) -> dict[str, float]:
     _clear(work)
     try:
-        remarks = _unpack(zip_path, work / "submission")
+        remarks = _unpack(zip_path, work / "submission", task.competition)
         prediction, prediction_end, path_remarks = _prediction_run(task, work, machine)
-        check, check_remarks = _check_run(prediction, work, machine) if checks else ({}, [])
+        check, check_remarks = _check_run(prediction, task.competition, work, machine) if checks else ({}, [])
         scoring, scoring_end = _scoring_run(prediction, task, work, machine)
         scores = _read_scores(scoring, scoring_end, task.columns)
     except SubmissionFailed as error:
         logs = {"output": error.log_tail} if error.log_tail else {}
-        write_text(work / "detailed_results.html", page.failure_page(COMPETITION.title, str(error), logs))
+        write_text(work / "detailed_results.html", page.failure_page(task.competition.title, str(error), logs))
         raise
     shutil.copyfile(scoring.app / "output" / "detailed_results.html", work / "detailed_results.html")
     record = {
@@ -119,11 +119,11 @@ def _clear(work: Path) -> None:
         (work / file).unlink(missing_ok=True)
 
 
-def _unpack(zip_path: Path, folder: Path) -> list[str]:
+def _unpack(zip_path: Path, folder: Path, competition: Competition) -> list[str]:
     try:
-        check_archive(zip_path)
+        check_archive(zip_path, competition.size_limit)
         extract(zip_path, folder)
-        return check_model_files(folder)
+        return check_model_files(folder, competition.worker_versions["keras"])
     except KitError as error:
         raise SubmissionFailed("zip", str(error)) from error
 
@@ -155,11 +155,13 @@ def _prediction_run(task: Task, work: Path, machine: Machine) -> tuple[Stage, Fi
     return stage, end, [remark]
 
 
-def _check_run(prediction: Stage, work: Path, machine: Machine) -> tuple[dict[str, float], list[str]]:
+def _check_run(
+    prediction: Stage, competition: Competition, work: Path, machine: Machine
+) -> tuple[dict[str, float], list[str]]:
     """The run that no competition makes: its figures and remarks; a failure if golden outputs differ."""
     images = np.load(prediction.app / "input_data" / "images.npy", mmap_mode="r")
     try:
-        rehearsal = rehearse(prediction.app / "ingested_program", images, work, machine)
+        rehearsal = rehearse(prediction.app / "ingested_program", images, work, machine, competition)
     except SubmissionFailed as error:
         return {}, [f"the checks did not end: {error}"]
     if rehearsal.golden_problem():
@@ -167,7 +169,8 @@ def _check_run(prediction: Stage, work: Path, machine: Machine) -> tuple[dict[st
     figures = {
         "load_seconds": round(rehearsal.load_seconds, 2),
         "images_per_second": round(1 / rehearsal.seconds_per_image, 1),
-        "projected_seconds": round(rehearsal.projected_seconds(), 1),
+        "hidden_images": rehearsal.hidden_images,
+        "projected_seconds": round(rehearsal.projected_seconds, 1),
     }
     return figures, [*rehearsal.remarks, *rehearsal.time_remarks(machine.seconds)]
 

@@ -1,6 +1,7 @@
 """Metrics of a classification. It travels in the scoring program and needs NumPy alone: the worker has no more."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,26 +25,80 @@ class ConfidenceBin:
     accuracy: float
 
 
-def label_metrics(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:
-    """Metrics that need labels alone, each 0..1, higher is better.
+@dataclass(frozen=True)
+class Metric:
+    """A score of a prediction, which a competition may rank by.
 
-    Args:
-        truth: (N,) integers in 0..classes-1.
-        predicted: (N,) integers in 0..classes-1.
-        classes: number of classes.
-
-    Returns:
-        ``accuracy``; ``balanced_accuracy``, the mean recall of the classes that occur in the truth;
-        ``macro_f1``, the mean F1 of the classes that occur in the truth or the predictions.
+    Attributes:
+        function: from the truth, (N,) integers in 0..classes-1; the prediction; and the number of classes. The
+            prediction is (N,) labels in 0..classes-1, or (N, classes) probabilities.
+        of_probabilities: whether it takes probabilities.
+        higher_is_better: whether the largest value wins.
+        range: its smallest and largest value.
     """
+
+    function: Callable[[np.ndarray, np.ndarray, int], float]
+    of_probabilities: bool = False
+    higher_is_better: bool = True
+    range: tuple[float, float] = (0, 1)
+
+
+def accuracy(truth: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """The share of the labels that is right."""
+    return float(np.mean(truth == predicted))
+
+
+def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """The mean recall of the classes that occur in the truth."""
+    return float(np.nanmean(per_class_recall(truth, predicted, classes)))
+
+
+def macro_f1(truth: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """The mean F1 of the classes that occur in the truth or the predictions."""
     matrix = confusion(truth, predicted, classes)
     occurrences = matrix.sum(axis=0) + matrix.sum(axis=1)
     f1 = 2 * matrix.diagonal()[occurrences > 0] / occurrences[occurrences > 0]
-    return {
-        "accuracy": float(np.mean(truth == predicted)),
-        "balanced_accuracy": float(np.nanmean(per_class_recall(truth, predicted, classes))),
-        "macro_f1": float(f1.mean()),
-    }
+    return float(f1.mean())
+
+
+def log_loss(truth: np.ndarray, probabilities: np.ndarray, classes: int) -> float:
+    """The mean of -log of the true class's probability, in nats; a probability counts as at least 1e-7."""
+    shares = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    return float(-np.log(shares[np.arange(len(truth)), truth].clip(1e-7)).mean())
+
+
+def roc_auc(truth: np.ndarray, probabilities: np.ndarray, classes: int) -> float:
+    """The mean over the classes of how often a member of one has a higher probability for it than another image.
+
+    Ties count half. Classes without members are left out; NaN where all images are of one class.
+    """
+    areas = [
+        _rank_area(probabilities[:, label], truth == label) for label in range(classes) if np.sum(truth == label) > 0
+    ]
+    return float(np.mean(areas)) if len(areas) > 1 else math.nan
+
+
+def _rank_area(scores: np.ndarray, positive: np.ndarray) -> float:
+    """The area under the ROC curve by the ranks of the positives (Mann and Whitney 1947), equal scores sharing one."""
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    members, others = positive.sum(), (~positive).sum()
+    return float((ranks[positive].sum() - members * (members + 1) / 2) / (members * others))
+
+
+METRICS = {
+    "accuracy": Metric(accuracy),
+    "balanced_accuracy": Metric(balanced_accuracy),
+    "macro_f1": Metric(macro_f1),
+    "log_loss": Metric(log_loss, of_probabilities=True, higher_is_better=False, range=(0, -math.log(1e-7))),
+    "roc_auc": Metric(roc_auc, of_probabilities=True),
+}
+"""What a competition may rank by and show, by name."""
+
+
+def label_metrics(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:
+    """The metrics that every record holds: ``accuracy``, ``balanced_accuracy`` and ``macro_f1``, by name."""
+    return {metric.__name__: metric(truth, predicted, classes) for metric in (accuracy, balanced_accuracy, macro_f1)}
 
 
 def per_class_recall(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -37,11 +37,16 @@ def main() -> None:
     try:
         predicted = read_predictions(inputs / "res" / "predictions.csv", len(truth), classes)
         metadata = json.loads((inputs / "res" / "metadata.json").read_text("utf-8"))
-        scores = checked_scores(all_scores(truth, predicted, classes, metadata), competition["leaderboard"])
+        probabilities = read_probabilities(inputs / "res" / "probabilities.npy")
+        scores = {
+            **metric_scores(truth, predicted, probabilities, classes, competition["leaderboard"]),
+            "duration": metadata["duration"],
+        }
+        scores = checked_scores(scores, competition["leaderboard"])
     except Refusal as error:
         sys.exit(f"FAILED comparing: {error}")
     (output / "scores.json").write_text(json.dumps(scores, allow_nan=False), "utf-8")
-    bins = confidence_bins(inputs / "res" / "probabilities.npy", truth)
+    bins = [] if probabilities is None else confidence_bins(truth, probabilities)
     html = page.result_page(
         competition,
         scores,
@@ -50,6 +55,7 @@ def main() -> None:
         bins,
         diagram.reliability_diagram(bins),
         by_corruption(inputs / "ref" / "corruptions.npy", truth, predicted),
+        evaluation.METRICS[competition["metric"]].higher_is_better,
     )
     (output / "detailed_results.html").write_text(html, "utf-8")
     print(json.dumps(scores))
@@ -97,9 +103,31 @@ def number(text: str, index: int, expected: str) -> float:
         raise Refusal(f"{expected}, got {text[:40]!r} at index {index}. Write numbers.") from None
 
 
-def all_scores(truth: np.ndarray, predicted: np.ndarray, classes: int, metadata: dict[str, float]) -> dict[str, float]:
-    """The metrics, and the seconds that ``predict`` took."""
-    return {**evaluation.label_metrics(truth, predicted, classes), "duration": metadata["duration"]}
+def read_probabilities(path: Path) -> np.ndarray | None:
+    """(n, classes) probabilities; None where the ingestion program has written none."""
+    return np.load(path) if path.is_file() else None
+
+
+def metric_scores(
+    truth: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None, classes: int, columns: list[str]
+) -> dict[str, float]:
+    """Those of the columns that are metrics, by name.
+
+    Raises:
+        Refusal: one of them needs probabilities, and there are none.
+    """
+    scores = {}
+    for name in columns:
+        metric = evaluation.METRICS.get(name)
+        if metric is None:
+            continue
+        if metric.of_probabilities and probabilities is None:
+            raise Refusal(
+                f"expected probabilities for {name}, got labels alone. Let predict go through a method "
+                "predict_probabilities(X) of the same Model."
+            )
+        scores[name] = metric.function(truth, probabilities if metric.of_probabilities else predicted, classes)
+    return scores
 
 
 def checked_scores(scores: dict[str, float], columns: list[str]) -> dict[str, float]:
@@ -114,11 +142,9 @@ def checked_scores(scores: dict[str, float], columns: list[str]) -> dict[str, fl
     return chosen
 
 
-def confidence_bins(path: Path, truth: np.ndarray) -> list[tuple[int, float, float]]:
-    """The bins of the reliability diagram; none where the ingestion program has written no probabilities."""
-    if not path.is_file():
-        return []
-    bins = evaluation.reliability(truth, np.load(path))
+def confidence_bins(truth: np.ndarray, probabilities: np.ndarray) -> list[tuple[int, float, float]]:
+    """The bins of the reliability diagram."""
+    bins = evaluation.reliability(truth, probabilities)
     return [(bin_.images, bin_.confidence, bin_.accuracy) for bin_ in bins]
 
 
