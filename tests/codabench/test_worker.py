@@ -169,7 +169,7 @@ def test_scores_that_the_leaderboard_cannot_hold_are_refused(
 def test_a_column_that_the_scoring_program_does_not_fill_is_refused(
     pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_scoring_program(monkeypatch, tmp_path, lambda code: code.replace(', "duration": metadata["duration"]', ""))
+    with_scoring_program(monkeypatch, tmp_path, lambda code: code.replace('"duration": metadata["duration"],', ""))
     error = failure(pack_zip(), brightness_cells, tmp_path / "work")
     assert "got ['duration']. Correct the leaderboard." in str(error)
 

@@ -72,10 +72,10 @@ def roc_auc(truth: np.ndarray, probabilities: np.ndarray, classes: int) -> float
 
     Ties count half. Classes without members are left out; NaN where all images are of one class.
     """
-    areas = [
-        _rank_area(probabilities[:, label], truth == label) for label in range(classes) if np.sum(truth == label) > 0
-    ]
-    return float(np.mean(areas)) if len(areas) > 1 else math.nan
+    found = np.unique(truth)
+    if len(found) < 2:
+        return math.nan
+    return float(np.mean([_rank_area(probabilities[:, label], truth == label) for label in found]))
 
 
 def _rank_area(scores: np.ndarray, positive: np.ndarray) -> float:
