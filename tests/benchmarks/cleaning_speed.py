@@ -17,12 +17,13 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from bloodcells.cleaning.hashing import VIEWS, dihedral, low_cosines, phash, shrunk_grey, view_hashes
+from bloodcells.cleaning.hashing import VIEWS, low_cosines, phash, shrunk_grey, view_hashes
 from bloodcells.cleaning.neighbours import near_pairs
 from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import load_cells
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.files import write_json
+from bloodcells.network.inference import dihedral
 
 Result = TypeVar("Result")
 

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from bloodcells.cleaning.clusters import first_occurrence
 from bloodcells.cleaning.copies import CHANGES
-from bloodcells.cleaning.hashing import VIEWS, dihedral, exact_keys
+from bloodcells.cleaning.hashing import VIEWS, exact_keys
 from bloodcells.data.cells import CellSet
+from bloodcells.network.inference import dihedral
 
 Rng = np.random.Generator
 SIZE = 96

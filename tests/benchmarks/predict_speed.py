@@ -34,7 +34,7 @@ from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import sha256_of, write_json
 from bloodcells.network.flatbuffer import usable_cores
-from bloodcells.network.inference import TTA_VIEWS, dihedral_views
+from bloodcells.network.inference import TTA_VIEWS, dihedral, views_of
 from bloodcells.training.loop import load_network
 
 TURN = 256
@@ -94,7 +94,7 @@ def compare(model: Any, network: Any, cells: CellSet, levels: Sequence[int], gat
         By level: ``plain``, ``all_views`` and, above level 0, ``gated``; each with ``images_per_second`` and
         ``accuracy``, the last two also with ``times`` (as many images a second as plain) and ``equal_labels``.
     """
-    views = dihedral_views(max(levels))
+    views = views_of(max(levels))
     seconds: dict[Any, float] = {}
     answers: dict[Any, list[np.ndarray]] = {}
 
@@ -121,8 +121,8 @@ def compare(model: Any, network: Any, cells: CellSet, levels: Sequence[int], gat
         predict(cells.images[:PLAIN_BATCH])  # traces and allocates
     for start in range(0, len(cells), TURN):
         images = cells.images[start : start + TURN]
-        for place, view in enumerate(views):
-            turn(("plain", place), plain, view(images))
+        for view in views:
+            turn(("plain", view), plain, np.ascontiguousarray(dihedral(images, view)))
         for key, predict in ways.items():
             turn(key, predict, images)
 

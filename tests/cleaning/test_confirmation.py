@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from bloodcells.cleaning.confirmation import Comparison, tints
-from bloodcells.cleaning.hashing import VIEWS, dihedral
+from bloodcells.cleaning.hashing import VIEWS
 from bloodcells.cleaning.registration import PATCH, SCALES, patch_hashes, registered
+from bloodcells.network.inference import dihedral
 
 
 def jpeg(image):

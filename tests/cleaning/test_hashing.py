@@ -8,13 +8,13 @@ from PIL import Image
 from bloodcells.cleaning.hashing import (
     VIEWS,
     as_hex,
-    dihedral,
     exact_keys,
     low_cosines,
     phash,
     shrunk_grey,
     view_hashes,
 )
+from bloodcells.network.inference import dihedral
 
 
 def one_by_one(images):

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from bloodcells.network import flatbuffer, inference
-from bloodcells.network.inference import TTA_VIEWS, dihedral_views, margins, predict_probabilities, unsure
+from bloodcells.network.inference import (
+    TTA_VIEWS,
+    dihedral,
+    margins,
+    predict_probabilities,
+    turned_back,
+    unsure,
+    views_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +31,21 @@ def images(n: int) -> np.ndarray:
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_a_level_has_its_number_of_different_views(level):
     picture = np.arange(48.0).reshape(1, 4, 4, 3)
-    views = [view(picture) for view in dihedral_views(level)]
+    views = [dihedral(picture, view) for view in views_of(level)]
     np.testing.assert_array_equal(views[0], picture)
     assert len({view.tobytes() for view in views}) == TTA_VIEWS[level] == len(views)
+
+
+@pytest.mark.parametrize("view", range(8))
+def test_a_view_is_turned_back_to_the_picture(view):
+    picture = np.arange(48.0).reshape(1, 4, 4, 3)
+    np.testing.assert_array_equal(turned_back(dihedral(picture, view), view), picture)
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_probabilities_are_the_mean_over_the_views(corner_reader, level):
     cells = images(5)
-    expected = np.mean([view(cells.astype(np.float32))[:, 0, 0] for view in dihedral_views(level)], axis=0)
+    expected = np.mean([dihedral(cells.astype(np.float32), view)[:, 0, 0] for view in views_of(level)], axis=0)
     np.testing.assert_allclose(predict_probabilities(corner_reader, cells, level), expected, rtol=1e-6)
 
 
@@ -107,4 +121,4 @@ print({"keras", "tensorflow"} & set(sys.modules))
 @pytest.mark.parametrize("level", [-1, 3, 1.5])
 def test_an_unknown_level_is_refused(level):
     with pytest.raises(ValueError, match="expected 0, 1 or 2"):
-        dihedral_views(level)
+        views_of(level)

@@ -13,6 +13,9 @@ import numpy as np
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
+from bloodcells.network.inference import dihedral
+
+_VIEW_OF_DRAW = (0, 4, 6, 2, 7, 1, 3, 5)  # of `dihedral`: bits 0 and 1 mirror, bit 2 then transposes
 _BOARD = 29  # rectangles of a torn board along each side, before it repeats
 
 
@@ -79,13 +82,8 @@ class RandomDihedral(ImageAugmentation):
 
 def _dihedral_orders(size: int) -> np.ndarray:
     """For each of the eight orientations, where each output pixel comes from: (8, size * size) int32."""
-    orders = []
-    for orientation in range(8):
-        order = np.arange(size * size, dtype=np.int32).reshape(size, size)
-        order = order[:, ::-1] if orientation & 1 else order
-        order = order[::-1] if orientation & 2 else order
-        orders.append((order.T if orientation & 4 else order).ravel())
-    return np.stack(orders)
+    places = np.arange(size * size, dtype=np.int32).reshape(1, size, size)
+    return np.stack([dihedral(places, view).ravel() for view in _VIEW_OF_DRAW])
 
 
 @keras.saving.register_keras_serializable("bloodcells")

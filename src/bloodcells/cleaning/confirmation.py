@@ -12,8 +12,8 @@ Source: P. Simard, Y. LeCun, J. Denker, *Efficient pattern recognition using a n
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from bloodcells.cleaning.hashing import dihedral
 from bloodcells.cleaning.registration import PATCH, SCALES
+from bloodcells.network.inference import dihedral
 
 _FINE, _COARSE = 0.7, 2.0  # standard deviations of the band of detail, in patch pixels
 _BORDER = 3  # patch pixels left out of the comparison, where the band has no neighbours

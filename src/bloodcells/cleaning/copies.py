@@ -10,7 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from bloodcells.cleaning.hashing import VIEWS, dihedral
+from bloodcells.network.inference import dihedral
+
+_TURNED = (4, 6, 2, 7, 3, 1, 5)  # the views other than the picture itself, in the order of the published draws
 
 Rng = np.random.Generator
 Change = Callable[[np.ndarray, Rng], np.ndarray]
@@ -45,7 +47,7 @@ def _shift(image: np.ndarray, draw: Rng) -> np.ndarray:
 
 
 def _orientation(image: np.ndarray, draw: Rng) -> np.ndarray:
-    return dihedral(image[None], int(draw.integers(1, VIEWS)))[0]
+    return dihedral(image[None], int(draw.choice(_TURNED)))[0]
 
 
 def _noise(image: np.ndarray, draw: Rng) -> np.ndarray:

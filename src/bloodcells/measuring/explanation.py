@@ -5,7 +5,6 @@ A run folder keeps them in ``errors.npz``, so that a page can show them without 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from bloodcells.data.cells import CellSet
 from bloodcells.files import replacing
-from bloodcells.network.inference import dihedral_views
+from bloodcells.network.inference import dihedral, turned_back, views_of
 
 if TYPE_CHECKING:
     import keras
@@ -88,14 +87,13 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
     step = images.shape[1] // finer
     moves = [round(step * (place - (_FINER - 1) / 2)) for place in range(_FINER)]
     mean = np.zeros((len(images), finer, finer))
-    for view, (flipped, quarter_turns) in zip(dihedral_views(2), product((False, True), range(4)), strict=True):
-        pixels = view(np.asarray(images, np.float32))
+    for view in views_of(2):
+        pixels = dihedral(np.asarray(images, np.float32), view)
         moved = np.concatenate([_moved(pixels, down, right) for down in moves for right in moves])
         found = activations.predict(moved, batch_size=64, verbose=0)
         found = found.reshape(_FINER, _FINER, len(images), grid, grid, -1)
         evidence = np.einsum("abnhwk,kn->nhawb", found, weights).reshape(mean.shape)
-        evidence = evidence[:, :, ::-1] if flipped else evidence
-        mean += np.rot90(evidence, -quarter_turns, axes=(1, 2)) / 8
+        mean += turned_back(evidence, view) / 8
     positive = np.maximum(mean, 0)
     return (positive / np.maximum(positive.max(axis=(1, 2), keepdims=True), 1e-12)).astype(np.float32)
 

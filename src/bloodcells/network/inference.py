@@ -3,7 +3,6 @@
 It travels in the submission zip and imports nothing of the kit.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -45,18 +44,19 @@ def predict_probabilities(
     Raises:
         ValueError: unknown level.
     """
-    first, *further = dihedral_views(tta_level)
+    further = views_of(tta_level)[1:]
     probabilities = np.zeros((len(images), network.output_shape[-1] or 0), np.float32)
     for start in range(0, len(images), _CHUNK):
         pixels = np.asarray(images[start : start + _CHUNK], np.float32)
         mean = probabilities[start : start + _CHUNK]
-        mean[:] = network.predict(first(pixels), batch_size=batch_size, verbose=0)
+        mean[:] = network.predict(pixels, batch_size=batch_size, verbose=0)
         open_ = np.flatnonzero(unsure(mean, gate))
         if further and len(open_):
             pixels = pixels[open_]
             total = mean[open_]
             for view in further:
-                total += network.predict(view(pixels), batch_size=batch_size, verbose=0)
+                seen = np.ascontiguousarray(dihedral(pixels, view))
+                total += network.predict(seen, batch_size=batch_size, verbose=0)
             mean[open_] = total / (1 + len(further))
     return probabilities
 
@@ -80,18 +80,28 @@ def margins(probabilities: np.ndarray) -> np.ndarray:
     return best_two[:, 1] - best_two[:, 0]
 
 
-def dihedral_views(tta_level: int) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """The views of a level, as functions from (N, S, S, 3) to (N, S, S, 3); the first is the identity."""
+def views_of(tta_level: int) -> range:
+    """The views of a level, as `dihedral` numbers them; 0, the image itself, comes first.
+
+    Raises:
+        ValueError: unknown level.
+    """
     if tta_level not in range(len(TTA_VIEWS)):
         raise ValueError(f"unknown tta_level: expected 0, 1 or 2, received: tta_level={tta_level!r}")
-    return [_view(quarter_turns, flipped) for flipped in (False, True) for quarter_turns in range(4)][
-        : TTA_VIEWS[tta_level]
-    ]
+    return range(TTA_VIEWS[tta_level])
 
 
-def _view(quarter_turns: int, flipped: bool) -> Callable[[np.ndarray], np.ndarray]:
-    def view(images: np.ndarray) -> np.ndarray:
-        turned = np.rot90(images, quarter_turns, axes=(1, 2))
-        return np.ascontiguousarray(turned[:, :, ::-1] if flipped else turned)
+def dihedral(images: np.ndarray, view: int) -> np.ndarray:
+    """One of the eight orientations of a square, as a view of ``images`` (N, S, S, ...).
 
-    return view
+    Args:
+        images: a stack of squares.
+        view: 0..7; ``view`` % 4 quarter turns counter-clockwise, and from 4 on mirrored left-right after them.
+    """
+    turned = np.rot90(images, view % 4, axes=(1, 2))
+    return turned[:, :, ::-1] if view >= 4 else turned
+
+
+def turned_back(images: np.ndarray, view: int) -> np.ndarray:
+    """What (N, S, S, ...) were before `dihedral` showed them in ``view``."""
+    return np.rot90(images[:, :, ::-1] if view >= 4 else images, -view % 4, axes=(1, 2))
