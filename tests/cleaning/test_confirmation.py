@@ -1,7 +1,5 @@
 """Registration and confirmation: copies correlate, other cells do not, flat images with nothing."""
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,13 +7,8 @@ from PIL import Image
 from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.hashing import VIEWS
 from bloodcells.cleaning.registration import PATCH, SCALES, patch_hashes, registered
+from bloodcells.data.jpeg import through_jpeg
 from bloodcells.network.inference import dihedral
-
-
-def jpeg(image):
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "jpeg", quality=40)
-    return np.asarray(Image.open(stream))
 
 
 def crop(image):
@@ -27,7 +20,7 @@ def shift(image):
 
 
 CHANGES = {
-    "jpeg": jpeg,
+    "jpeg": lambda image: through_jpeg(image, 40),
     "crop": crop,
     "shift": shift,
     "brightness": lambda image: np.clip(image * 1.15, 0, 255).astype(np.uint8),

@@ -4,12 +4,12 @@ JPEG quality, brightness, contrast, shift, orientation, noise and crop, each at 
 strong enough to change every byte, too weak for a person to call it another picture.
 """
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
+from bloodcells.data.jpeg import through_jpeg
 from bloodcells.network.inference import dihedral
 
 _TURNED = (4, 6, 2, 7, 3, 1, 5)  # the views other than the picture itself, in the order of the published draws
@@ -23,9 +23,7 @@ def _pixels(values: np.ndarray) -> np.ndarray:
 
 
 def _jpeg(image: np.ndarray, draw: Rng) -> np.ndarray:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "jpeg", quality=int(draw.integers(30, 91)))
-    return np.asarray(Image.open(stream))
+    return through_jpeg(image, int(draw.integers(30, 91)))
 
 
 def _brightness(image: np.ndarray, draw: Rng) -> np.ndarray:

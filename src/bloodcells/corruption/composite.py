@@ -23,6 +23,7 @@ import numpy as np
 
 from bloodcells.corruption import colours, degradations, obstructions, warps
 from bloodcells.data.cells import CellSet
+from bloodcells.data.jpeg import through_jpeg
 
 LENGTHS = {1: 0.50, 2: 0.35, 3: 0.15}
 """How many corruptions an image gets: probability of each count."""
@@ -192,7 +193,7 @@ FAMILIES: dict[str, dict[str, Corruption]] = {
         ),
     },
     "storage": {
-        "jpeg": Corruption(degradations.jpeg, lambda d: {"quality": round(d.between(25, 4))}),
+        "jpeg": Corruption(through_jpeg, lambda d: {"quality": round(d.between(25, 4))}),
         "pixelate": Corruption(degradations.pixelate, lambda d: {"scale": d.between(0.5, 0.18)}),
         "lower_resolution": Corruption(degradations.lower_resolution, lambda d: {"scale": d.between(0.5, 0.22)}),
     },

@@ -4,7 +4,6 @@ Every function takes an image (S, S, 3) uint8 and returns another of the same sh
 are in pixels of the image. Noise comes from a seed of its own, so that a recorded draw repeats it.
 """
 
-import io
 import math
 
 import numpy as np
@@ -99,13 +98,6 @@ def salt_and_pepper(image: np.ndarray, share: float, seed: int) -> np.ndarray:
     spoiled[chance < share] = 255
     spoiled[chance < share / 2] = 0
     return spoiled
-
-
-def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """Store as JPEG (4:2:0 colour, as Pillow does by default) and read back."""
-    stored = io.BytesIO()
-    Image.fromarray(image).save(stored, "JPEG", quality=quality)
-    return np.array(Image.open(stored))
 
 
 def pixelate(image: np.ndarray, scale: float) -> np.ndarray:

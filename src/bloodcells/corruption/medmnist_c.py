@@ -20,25 +20,26 @@ any form (see `composite`).
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bloodcells.corruption import colours, degradations, obstructions
 from bloodcells.data.cells import CellSet
+from bloodcells.data.jpeg import through_jpeg
 from bloodcells.errors import KitError
 
 SEVERITIES = (1, 2, 3, 4, 5)
+Corrupt = Callable[[np.ndarray, Any, np.random.Generator], np.ndarray]
+
 _REFERENCE_SIDE = 224
 _MARK_DIAMETERS = (40, 40, 40, 40, 50)
 """Of stain deposits, in pixels of 224. A choice of ours."""
 
 
-def _pixelate(image: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
-    return degradations.pixelate(image, scale)
-
-
-def _jpeg(image: np.ndarray, quality: int, rng: np.random.Generator) -> np.ndarray:
-    return degradations.jpeg(image, quality)
+def _at_a_level(function: Callable[[np.ndarray, Any], np.ndarray]) -> Corrupt:
+    """``function``, in which there is no chance."""
+    return lambda image, level, rng: function(image, level)
 
 
 def _defocus(image: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
@@ -51,18 +52,6 @@ def _motion(image: np.ndarray, radius_sigma: tuple[float, float], rng: np.random
     trail = np.arange(2 * radius + 1)
     offsets = trail[:, None] * np.array([np.sin(angle), np.cos(angle)]) * _scale(image)
     return degradations.motion_blur(image, offsets, np.exp(-(trail**2) / (2 * sigma**2)))
-
-
-def _brightness(image: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
-    return colours.scale_brightness(image, factor)
-
-
-def _contrast(image: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
-    return colours.scale_contrast(image, factor)
-
-
-def _saturate(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    return colours.raise_saturation(image, amount)
 
 
 def _stain_deposit(image: np.ndarray, marks_diameter: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -92,16 +81,16 @@ def _scale(image: np.ndarray) -> float:
     return image.shape[0] / _REFERENCE_SIDE
 
 
-_CORRUPTIONS: dict[str, tuple[Callable[..., np.ndarray], tuple]] = {
-    "pixelate": (_pixelate, (0.6, 0.5, 0.4, 0.3, 0.25)),
-    "jpeg_compression": (_jpeg, (50, 30, 15, 10, 7)),
+_CORRUPTIONS: dict[str, tuple[Corrupt, tuple]] = {
+    "pixelate": (_at_a_level(degradations.pixelate), (0.6, 0.5, 0.4, 0.3, 0.25)),
+    "jpeg_compression": (_at_a_level(through_jpeg), (50, 30, 15, 10, 7)),
     "defocus_blur": (_defocus, (2, 3, 4, 5, 6)),
     "motion_blur": (_motion, ((3, 3), (5, 5), (10, 5), (10, 7), (10, 9))),
-    "brightness_up": (_brightness, (1.1, 1.2, 1.3, 1.35, 1.4)),
-    "brightness_down": (_brightness, (0.9, 0.8, 0.7, 0.6, 0.5)),
-    "contrast_up": (_contrast, (1.1, 1.15, 1.2, 1.25, 1.3)),
-    "contrast_down": (_contrast, (0.9, 0.8, 0.7, 0.6, 0.5)),
-    "saturate": (_saturate, (0.05, 0.10, 0.15, 0.17, 0.20)),
+    "brightness_up": (_at_a_level(colours.scale_brightness), (1.1, 1.2, 1.3, 1.35, 1.4)),
+    "brightness_down": (_at_a_level(colours.scale_brightness), (0.9, 0.8, 0.7, 0.6, 0.5)),
+    "contrast_up": (_at_a_level(colours.scale_contrast), (1.1, 1.15, 1.2, 1.25, 1.3)),
+    "contrast_down": (_at_a_level(colours.scale_contrast), (0.9, 0.8, 0.7, 0.6, 0.5)),
+    "saturate": (_at_a_level(colours.raise_saturation), (0.05, 0.10, 0.15, 0.17, 0.20)),
     "stain_deposit": (_stain_deposit, tuple(zip((1, 2, 3, 3, 3), _MARK_DIAMETERS, strict=True))),
     "bubble": (_bubble, ((5, 10), (7, 10), (10, 10), (12, 12), (15, 12))),
 }

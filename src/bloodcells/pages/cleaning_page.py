@@ -11,7 +11,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from bloodcells.cleaning import CleaningSettings, CleaningTable
 from bloodcells.cleaning.calibration import Calibration
@@ -19,6 +18,7 @@ from bloodcells.cleaning.clusters import ALONE
 from bloodcells.cleaning.labels import ODDS
 from bloodcells.cleaning.table import REASONS
 from bloodcells.data.cells import CellSet
+from bloodcells.data.jpeg import encoded
 from bloodcells.files import write_text
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
 from bloodcells.pages.cleaning_style import STYLE
@@ -235,16 +235,11 @@ def _more(count: int, shown: int) -> str:
 
 def _card(cells: CellSet, index: int, caption: str) -> str:
     about = f"image {index}, labelled {cells.competition.classes[cells.labels[index]]}"
+    picture = base64.b64encode(encoded(cells.images[index], quality=88)).decode()
     return (
-        f'<figure><img src="{_as_jpeg(cells.images[index])}" alt="{about}" title="{about}" width="96" height="96" '
+        f'<figure><img src="data:image/jpeg;base64,{picture}" alt="{about}" title="{about}" width="96" height="96" '
         f'loading="lazy"><figcaption>{caption}</figcaption></figure>'
     )
-
-
-def _as_jpeg(image: np.ndarray) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "jpeg", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def _as_svg(figure: Figure, title: str) -> str:

@@ -4,7 +4,6 @@ Every cell depends on (seed, position) alone, so a longer smear begins with the 
 positions that hold copies. Another processor may round a few pixels differently by one level.
 """
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from bloodcells.competition import BLOOD_CELLS, read_competition
 from bloodcells.data.cells import CellSet
+from bloodcells.data.jpeg import through_jpeg
 from bloodcells.data.sources.drawing import draw_cell
 from bloodcells.errors import KitError
 
@@ -143,9 +143,7 @@ def _plant_copies(
 def _changed(image: np.ndarray, change: str, rng: np.random.Generator) -> np.ndarray:
     """A near duplicate of ``image``: the same cell after a careless step of somebody's pipeline."""
     if change == "jpeg":
-        stream = io.BytesIO()
-        Image.fromarray(image).save(stream, "jpeg", quality=int(rng.integers(70, 90)))
-        return np.asarray(Image.open(stream))
+        return through_jpeg(image, int(rng.integers(70, 90)))
     if change == "brightness":
         return np.rint(image * rng.uniform(0.93, 0.98)).astype(np.uint8)
     return image[:, ::-1]
