@@ -1,4 +1,4 @@
-"""What the cleaning costs, side by side in one run, as ratios: hashes against ImageHash, and near pairs of many hashes.
+"""What the cleaning costs, side by side in one run: all hashes of a picture against ImageHash, and near pairs.
 
     python tests/benchmarks/cleaning_speed.py --data data/training_set.npz --distance 4 8 --json speed.json
 
@@ -17,8 +17,9 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from bloodcells.cleaning.hashing import VIEWS, low_cosines, phash, shrunk_grey, view_hashes
+from bloodcells.cleaning.hashing import VIEWS
 from bloodcells.cleaning.neighbours import near_pairs
+from bloodcells.cleaning.registration import patch_hashes, registered
 from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import load_cells
 from bloodcells.data.sources.synthetic import draw_smear
@@ -26,8 +27,6 @@ from bloodcells.files import write_json
 from bloodcells.network.inference import dihedral
 
 Result = TypeVar("Result")
-
-_CHUNK = 64  # images, as many as `phash` takes at once
 
 
 def main() -> None:
@@ -55,39 +54,25 @@ def main() -> None:
 
 
 def compare_hashes(images: np.ndarray) -> dict[str, Any]:
-    """All eight views at once against ImageHash on one view and on eight; then one view: seconds."""
+    """Seconds for the 16 hashes of each image that find copies, and for ImageHash's of one view and of eight."""
 
-    def one_by_one(function: Callable[[Image.Image], object], array: np.ndarray) -> list[object]:
-        return [function(Image.fromarray(image)) for image in array]
+    def one_by_one(array: np.ndarray) -> list[object]:
+        return [imagehash.phash(Image.fromarray(image)) for image in array]
 
-    def eight_views(array: np.ndarray) -> None:
+    def eight_views() -> None:
         for view in range(VIEWS):
-            one_by_one(imagehash.phash, np.ascontiguousarray(dihedral(array, view)))
+            one_by_one(np.ascontiguousarray(dihedral(images, view)))
 
-    phash_views(images[:_CHUNK])
-    theirs = _seconds(lambda: one_by_one(imagehash.phash, images))
-    theirs_eight = _seconds(lambda: eight_views(images))
-    ours_eight = _seconds(lambda: phash_views(images))
-    print(f"{len(images):,} images")
-    print(f"imagehash.phash, one view      {theirs:7.2f} s")
-    print(f"imagehash.phash, eight views   {theirs_eight:7.2f} s")
-    print(f"phash_views, eight views       {ours_eight:7.2f} s   = {ours_eight / theirs:.2f} of one, "
-          f"{theirs_eight / ours_eight:.1f} times as fast as eight")  # fmt: skip
-    ours = _seconds(lambda: phash(images))
-    print(f"phash, one view                {ours:7.2f} s: {theirs / ours:.1f} times as fast")
-    return {
-        "images": len(images),
-        "imagehash_one_view": round(theirs, 3),
-        "imagehash_eight_views": round(theirs_eight, 3),
-        "bloodcells_eight_views": round(ours_eight, 3),
-        "bloodcells_one_view": round(ours, 3),
+    patch_hashes(registered(images[:64]))
+    seconds = {
+        "imagehash_one_view": round(_seconds(lambda: one_by_one(images)), 3),
+        "imagehash_eight_views": round(_seconds(eight_views), 3),
+        "bloodcells_registration": round(_seconds(lambda: registered(images)), 3),
     }
-
-
-def phash_views(images: np.ndarray) -> np.ndarray:
-    """The phash of each of the eight dihedral views, from one cosine transform: (N, 8) uint64."""
-    chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
-    return np.concatenate([view_hashes(low_cosines(shrunk_grey(chunk, 32, 32))) for chunk in chunks])
+    patches = registered(images)
+    seconds["bloodcells_sixteen_hashes"] = round(_seconds(lambda: patch_hashes(patches)), 3)
+    print(f"{len(images):,} images: {seconds}")
+    return {"images": len(images), **seconds}
 
 
 def measure_pairs(n: int, distance: int) -> dict[str, Any]:

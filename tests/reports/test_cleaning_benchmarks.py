@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
               "cpu_seconds": {"looking": 31, "predicting": 4}, "accuracy": 0.955, "suspects": {"rule": 8},
               "share": 0.02, "planted": planted, "features": features, "environment": ENVIRONMENT}  # fmt: skip
     write_json(tmp_path / "labels.json", labels)
-    hashes = {"images": 3000, "imagehash_one_view": 1.0, "imagehash_eight_views": 8.0, "bloodcells_eight_views": 0.5,
-              "bloodcells_one_view": 0.4}  # fmt: skip
+    hashes = {"images": 3000, "imagehash_one_view": 1.0, "imagehash_eight_views": 8.0, "bloodcells_registration": 0.2,
+              "bloodcells_sixteen_hashes": 0.3}  # fmt: skip
     pairs = [{"hashes": 1000000, "distance": 4, "planted": 5000, "found": 4999, "seconds": 3.0, "peak_gigabytes": 0.6}]
     write_json(tmp_path / "speed.json", {"hashes": hashes, "pairs": pairs, "environment": ENVIRONMENT})
     return tmp_path
@@ -47,8 +47,8 @@ def test_figures_are_those_of_the_records(folder: Path) -> None:
         in page
     )
     assert "| last layer | 96 | 0.7500 | 4 | 12 |" in page
-    assert "| `phash`, all eight views | 0.50 | 8.00 | 16.0 |" in page
-    assert "| the same against one view | 0.50 | 1.00 | 2.0 |" in page
+    assert "| bloodcells, the eight views of both windows | 0.30 | 16.0 |" in page
+    assert "| ImageHash, one view | 1.00 |" in page
     assert "| 1,000,000 | 4 | 3.0 | 0.60 | 4,999 of 5,000 |" in page
 
 

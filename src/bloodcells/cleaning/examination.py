@@ -13,7 +13,7 @@ from bloodcells.cleaning.junk import appearance, junk_scores
 from bloodcells.cleaning.neighbours import near_pairs
 from bloodcells.cleaning.registration import patch_hashes, registered
 from bloodcells.cleaning.settings import CleaningSettings
-from bloodcells.cleaning.table import CleaningTable, hex_column
+from bloodcells.cleaning.table import CleaningTable
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.progress import Progress
@@ -64,7 +64,7 @@ def examine(
     exact = original != everyone
     table = CleaningTable(
         label=cells.labels,
-        phash=hex_column(hashes[row]),
+        phash=hashes[row],
         cluster=clusters,
         junk_score=scores,
         evidence=evidence,

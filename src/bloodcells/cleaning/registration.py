@@ -9,7 +9,7 @@ for a copy that is cropped. Flips and turns carry over.
 import numpy as np
 from PIL import Image
 
-from bloodcells.cleaning.hashing import low_cosines, shrunk_grey, view_hashes
+from bloodcells.cleaning.hashing import low_cosines, view_hashes
 from bloodcells.progress import Progress
 
 PATCH = 36  # pixels across a registered patch
@@ -27,11 +27,11 @@ def registered(images: np.ndarray, progress: Progress | None = None) -> np.ndarr
     """Patches around the darkest mass of (N, S, S, 3) uint8: (N, 2, 36, 36) uint8, one per scale of ``SCALES``."""
     patches = np.empty((len(images), len(SCALES), PATCH, PATCH), np.uint8)
     for start in range(0, len(images), _CHUNK):
-        chunk = np.ascontiguousarray(images[start : start + _CHUNK])
-        n, size = chunk.shape[:2]
-        centres = _dark_centres(shrunk_grey(chunk, _COARSE, _COARSE)) * size
-        tall = Image.fromarray(chunk.reshape(n * size, size, 3)).convert("L")
-        grey = np.asarray(tall, np.float32).reshape(n, size, size)
+        pictures = [Image.fromarray(image).convert("L") for image in images[start : start + _CHUNK]]
+        n, size = len(pictures), images.shape[1]
+        small = [np.asarray(picture.resize((_COARSE, _COARSE), Image.Resampling.LANCZOS)) for picture in pictures]
+        centres = _dark_centres(np.stack(small)) * size
+        grey = np.stack([np.asarray(picture, np.float32) for picture in pictures])
         for number, scale in enumerate(SCALES):
             down, across = (_sampling(centres[:, axis], scale * _WINDOW * size, size) for axis in (0, 1))
             patches[start : start + n, number] = np.rint(down @ grey @ across.swapaxes(1, 2))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from bloodcells.cleaning.clusters import ALONE
-from bloodcells.cleaning.hashing import as_hex
 from bloodcells.cleaning.labels import NOT_SUSPECTED, suspected_labels
 from bloodcells.files import write_csv, write_json
 
@@ -142,8 +141,3 @@ class CleaningTable:
                 "suspected_probability": f"{other[index]:.4f}" if doubtful else "",
                 "label_probability": "" if np.isnan(own[index]) else f"{own[index]:.4f}",
             }
-
-
-def hex_column(hashes: np.ndarray) -> np.ndarray:
-    """(N,) uint64 as a column of 16 hexadecimal digits each."""
-    return np.array(as_hex(hashes), dtype="<U16")
