@@ -1,8 +1,8 @@
-"""What is quoted of another error's message: one line, and never nothing."""
+"""What is quoted of another error's message: one line, and never nothing; and a name that nobody knows."""
 
 import pytest
 
-from bloodcells.errors import first_line
+from bloodcells.errors import KitError, first_line, looked_up
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,10 @@ from bloodcells.errors import first_line
 )
 def test_first_line(error, line):
     assert first_line(error) == line
+
+
+def test_a_name_that_is_in_no_table_is_refused_with_those_that_are():
+    table = {"red": 1, "blue": 2}
+    assert looked_up(table, "blue", "colour") == 2
+    with pytest.raises(KitError, match=r"^unknown colour: expected one of red, blue, got 'green'\. Choose one\.$"):
+        looked_up(table, "green", "colour")

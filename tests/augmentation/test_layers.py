@@ -77,6 +77,12 @@ def test_survives_serialisation(layer):
     original = layer(rate=0.5)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(original))
     assert again.get_config() == original.get_config()
+    assert again.rate == 0.5
+
+
+def test_every_argument_of_a_layer_is_serialised():
+    config = RandomCoarseDropout(share=0.3, smallest=6.0).get_config()
+    assert (config["share"], config["smallest"], config["rate"]) == (0.3, 6.0, 1.0)
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -28,7 +28,6 @@ class RandomBlur(ImageAugmentation):
     """
 
     def __init__(self, stddev: float = 2.0, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the range."""
         super().__init__(rate=rate, **kwargs)
         self.stddev = stddev
 
@@ -52,10 +51,6 @@ class RandomBlur(ImageAugmentation):
         blurred = tf.nn.depthwise_conv2d(padded, kernels, (1, 1, 1, 1), "VALID")
         return tf.transpose(tf.reshape(blurred, (size, size, count, channels)), (2, 0, 1, 3))
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "stddev": self.stddev}
-
 
 @keras.saving.register_keras_serializable("bloodcells")
 class RandomPixelation(ImageAugmentation):
@@ -69,7 +64,6 @@ class RandomPixelation(ImageAugmentation):
     """
 
     def __init__(self, side: float = 4.0, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the range."""
         super().__init__(rate=rate, **kwargs)
         self.side = side
 
@@ -86,10 +80,6 @@ class RandomPixelation(ImageAugmentation):
         rows = tf.gather(images, middle, axis=1, batch_dims=1)
         return tf.gather(rows, middle, axis=2, batch_dims=1)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "side": self.side}
-
 
 @keras.saving.register_keras_serializable("bloodcells")
 class RandomJpeg(ImageAugmentation):
@@ -103,7 +93,6 @@ class RandomJpeg(ImageAugmentation):
     """
 
     def __init__(self, quality: int = 8, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the range."""
         super().__init__(rate=rate, **kwargs)
         self.quality = quality
 
@@ -123,10 +112,6 @@ class RandomJpeg(ImageAugmentation):
         compressed = tf.map_fn(compress, (images, transformations), fn_output_signature=tf.float32)
         return tf.ensure_shape(compressed, images.shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "quality": self.quality}
-
 
 @keras.saving.register_keras_serializable("bloodcells")
 class RandomShading(ImageAugmentation):
@@ -141,7 +126,6 @@ class RandomShading(ImageAugmentation):
     """
 
     def __init__(self, gain: float = 0.3, slope: float = 0.4, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the ranges."""
         super().__init__(rate=rate, **kwargs)
         self.gain, self.slope = gain, slope
 
@@ -156,7 +140,3 @@ class RandomShading(ImageAugmentation):
         whole, right, down = (transformations[:, i, None, None, None] for i in range(3))
         gains = 1 + whole + right * place[None, None, :, None] + down * place[None, :, None, None]
         return tf.clip_by_value(images * gains, 0.0, 255.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "gain": self.gain, "slope": self.slope}

@@ -5,6 +5,7 @@ returns pixels 0..255 float32. ``get_random_transformation_batch`` draws, ``augm
 test can inject the draw; both see only the images that are to be changed.
 """
 
+import inspect
 import math
 from typing import Any
 
@@ -15,6 +16,7 @@ from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
 from bloodcells.network.inference import dihedral
 
+_NO_ARGUMENTS = ("self", "kwargs")
 _VIEW_OF_DRAW = (0, 4, 6, 2, 7, 1, 3, 5)  # of `dihedral`: bits 0 and 1 mirror, bit 2 then transposes
 _BOARD = 29  # rectangles of a torn board along each side, before it repeats
 
@@ -27,7 +29,6 @@ class ImageAugmentation(VectorizedBaseImageAugmentationLayer):
     """
 
     def __init__(self, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the share; everything else is Keras'."""
         super().__init__(**kwargs)
         self.rate = rate
 
@@ -57,8 +58,9 @@ class ImageAugmentation(VectorizedBaseImageAugmentationLayer):
         return labels
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "rate": self.rate}
+        """The constructor's arguments, for serialisation: a layer keeps each under its name."""
+        arguments = [name for name in inspect.signature(type(self).__init__).parameters if name not in _NO_ARGUMENTS]
+        return {**super().get_config(), **{name: getattr(self, name) for name in arguments}}
 
 
 @keras.saving.register_keras_serializable("bloodcells")
@@ -113,7 +115,6 @@ class RandomAffine(ImageAugmentation):
         rate: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        """Keep the ranges."""
         super().__init__(rate=rate, **kwargs)
         self.rotation, self.zoom, self.stretch = rotation, zoom, stretch
         self.shear, self.translation = shear, translation
@@ -147,11 +148,6 @@ class RandomAffine(ImageAugmentation):
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """Resample each image bilinearly through its matrix."""
         return _resampled(images, transformations, "REFLECT")
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        ranges = {name: getattr(self, name) for name in ("rotation", "zoom", "stretch", "shear", "translation")}
-        return {**super().get_config(), **ranges}
 
 
 def _resampled(images: tf.Tensor, matrices: tf.Tensor, outside: str) -> tf.Tensor:
@@ -223,7 +219,6 @@ class RandomStain(ImageAugmentation):
     """
 
     def __init__(self, amount: float = 0.4, offset: float = 0.1, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the ranges."""
         super().__init__(rate=rate, **kwargs)
         self.amount, self.offset = amount, offset
 
@@ -241,10 +236,6 @@ class RandomStain(ImageAugmentation):
         density = -tf.math.log(tf.clip_by_value(images, 1.0, 255.0) / 255.0)
         return tf.clip_by_value(255.0 * tf.exp(-(density * factors + offsets)), 0.0, 255.0)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "amount": self.amount, "offset": self.offset}
-
 
 @keras.saving.register_keras_serializable("bloodcells")
 class RandomGaussianNoise(ImageAugmentation):
@@ -259,7 +250,6 @@ class RandomGaussianNoise(ImageAugmentation):
     """
 
     def __init__(self, stddev: float = 25.0, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the range."""
         super().__init__(rate=rate, **kwargs)
         self.stddev = stddev
 
@@ -273,10 +263,6 @@ class RandomGaussianNoise(ImageAugmentation):
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """Add the noise and clip."""
         return tf.clip_by_value(images + transformations, 0.0, 255.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "stddev": self.stddev}
 
 
 @keras.saving.register_keras_serializable("bloodcells")
@@ -294,7 +280,6 @@ class RandomCoarseDropout(ImageAugmentation):
     """
 
     def __init__(self, share: float = 0.5, smallest: float = 4.0, rate: float = 1.0, **kwargs: Any) -> None:
-        """Keep the ranges."""
         super().__init__(rate=rate, **kwargs)
         self.share, self.smallest = share, smallest
 
@@ -322,7 +307,3 @@ class RandomCoarseDropout(ImageAugmentation):
     ) -> tf.Tensor:
         """Show the cover where the picture is hidden."""
         return tf.where(*transformations, images)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, for serialisation."""
-        return {**super().get_config(), "share": self.share, "smallest": self.smallest}

@@ -6,6 +6,7 @@ differs from ``flips`` in one thing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import keras_cv
@@ -19,7 +20,7 @@ from bloodcells.augmentation.layers import (
     RandomGaussianNoise,
     RandomStain,
 )
-from bloodcells.errors import KitError
+from bloodcells.errors import looked_up
 
 Layers = list[keras.layers.Layer]
 
@@ -55,29 +56,16 @@ def _flips_and(*layers: Callable[[], keras.layers.Layer]) -> Callable[[], Layers
     return lambda: [RandomDihedral(), *(layer() for layer in layers)]
 
 
-def _rand_augment() -> keras.layers.Layer:
-    return keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=4, magnitude=0.6, rate=0.8)
+def _rand_augment(operations: int = 4, magnitude: float = 0.6) -> keras.layers.Layer:
+    return keras_cv.layers.RandAugment(
+        value_range=_PIXELS, augmentations_per_image=operations, magnitude=magnitude, rate=0.8
+    )
 
 
-def _aug_mix() -> keras.layers.Layer:
-    return keras_cv.layers.AugMix(value_range=_PIXELS, severity=0.3)
-
-
-def _mix_up() -> keras.layers.Layer:
-    return keras_cv.layers.MixUp(alpha=0.4)
-
-
-def _cut_mix() -> keras.layers.Layer:
-    # KerasCV's takes the labels' shares from the box before it is cut at the border.
-    return keras.layers.CutMix(factor=(1.0, 1.0))
-
-
-def _cutout() -> keras.layers.Layer:
-    return keras_cv.layers.RandomCutout(0.25, 0.25)
-
-
-def _grid_mask() -> keras.layers.Layer:
-    return keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5))
+_AUG_MIX = partial(keras_cv.layers.AugMix, value_range=_PIXELS, severity=0.3)
+_GRID_MASK = partial(keras_cv.layers.GridMask, ratio_factor=(0.2, 0.5))
+# KerasCV's takes the labels' shares from the box before it is cut at the border.
+_CUT_MIX = partial(keras.layers.CutMix, factor=(1.0, 1.0))
 
 
 def _sometimes(layer: keras.layers.Layer, rate: float) -> keras.layers.Layer:
@@ -105,12 +93,10 @@ def _chain() -> Layers:
         RandomAffine(rate=0.5),
         RandomStain(amount=0.5, offset=0.15, rate=0.35),
         RandomShading(rate=0.25),
-        _sometimes(
-            keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=2, magnitude=0.5, rate=0.8), 0.6
-        ),
+        _sometimes(_rand_augment(2, 0.5), 0.6),
         *_camera(),
         _sometimes(keras_cv.layers.RandomCutout((0.1, 0.4), (0.1, 0.4)), 0.3),
-        _sometimes(keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5)), 0.12),
+        _sometimes(_GRID_MASK(), 0.12),
     ]
 
 
@@ -122,16 +108,14 @@ def _full() -> Layers:
         RandomFramedAffine(zoom=1.7, stretch=1.3, shear=0.3, translation=0.2, rate=0.25),
         RandomStain(amount=0.9, offset=0.2, rate=0.35),
         RandomShading(rate=0.25),
-        _sometimes(
-            keras_cv.layers.RandAugment(value_range=_PIXELS, augmentations_per_image=2, magnitude=0.5, rate=0.8), 0.4
-        ),
+        _sometimes(_rand_augment(2, 0.5), 0.4),
         _sometimes(keras_cv.layers.RandomContrast(_PIXELS, 0.8), 0.15),
         _sometimes(
             keras_cv.layers.Solarization(_PIXELS, addition_factor=(0.0, 110.0), threshold_factor=(0.0, 255.0)), 0.12
         ),
         *_camera(),
         _sometimes(keras_cv.layers.RandomCutout((0.1, 0.4), (0.1, 0.4)), 0.15),
-        _sometimes(keras_cv.layers.GridMask(ratio_factor=(0.2, 0.5)), 0.1),
+        _sometimes(_GRID_MASK(), 0.1),
         RandomCoarseDropout(rate=0.25),
     ]
 
@@ -154,16 +138,20 @@ _POLICIES: dict[str, Policy] = {
     ),
     "augmix": Policy(
         "flips, AugMix with its consistency loss over three views (Hendrycks et al. 2019, arXiv:1912.02781)",
-        _flips_and(_aug_mix),
+        _flips_and(_AUG_MIX),
         consistency=12.0,
         near=_NEAR_AUG_MIX,
     ),
-    "augmix_no_jsd": Policy("flips, AugMix without the consistency loss", _flips_and(_aug_mix), near=_NEAR_AUG_MIX),
-    "mixup": Policy("flips, MixUp (Zhang et al. 2017, arXiv:1710.09412)", _flips_and(), mixing=_mix_up),
+    "augmix_no_jsd": Policy("flips, AugMix without the consistency loss", _flips_and(_AUG_MIX), near=_NEAR_AUG_MIX),
+    "mixup": Policy(
+        "flips, MixUp (Zhang et al. 2017, arXiv:1710.09412)",
+        _flips_and(),
+        mixing=partial(keras_cv.layers.MixUp, alpha=0.4),
+    ),
     "cutmix": Policy(
         "flips, CutMix (Yun et al. 2019, arXiv:1905.04899)",
         _flips_and(),
-        mixing=_cut_mix,
+        mixing=_CUT_MIX,
         near=frozenset({"occlusion"}),
     ),
     "gaussian_noise": Policy(
@@ -171,11 +159,11 @@ _POLICIES: dict[str, Policy] = {
     ),
     "cutout": Policy(
         "flips, Cutout of a quarter of each side (DeVries and Taylor 2017, arXiv:1708.04552)",
-        _flips_and(_cutout),
+        _flips_and(partial(keras_cv.layers.RandomCutout, 0.25, 0.25)),
         near=frozenset({"occlusion"}),
     ),
     "gridmask": Policy(
-        "flips, GridMask (Chen et al. 2020, arXiv:2001.04086)", _flips_and(_grid_mask), near=frozenset({"occlusion"})
+        "flips, GridMask (Chen et al. 2020, arXiv:2001.04086)", _flips_and(_GRID_MASK), near=frozenset({"occlusion"})
     ),
     "stain": Policy(
         "flips, optical-density jitter (Tellez et al. 2018, doi:10.1109/TMI.2018.2820199)",
@@ -205,6 +193,4 @@ def policy(name: str) -> Policy:
     Raises:
         KitError: unknown name.
     """
-    if name not in _POLICIES:
-        raise KitError(f"unknown augmentation policy: expected one of {', '.join(POLICIES)}, got {name!r}. Choose one.")
-    return _POLICIES[name]
+    return looked_up(_POLICIES, name, "augmentation policy")

@@ -27,7 +27,7 @@ import numpy as np
 from bloodcells.corruption import colours, degradations, obstructions
 from bloodcells.data.cells import CellSet
 from bloodcells.data.jpeg import through_jpeg
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, looked_up
 
 SEVERITIES = (1, 2, 3, 4, 5)
 Corrupt = Callable[[np.ndarray, Any, np.random.Generator], np.ndarray]
@@ -104,13 +104,9 @@ def corrupt(cells: CellSet, corruption: str, severity: int, seed: int) -> CellSe
     Raises:
         KitError: unknown corruption or severity.
     """
-    if corruption not in CORRUPTIONS:
-        raise KitError(
-            f"unknown corruption: expected one of {', '.join(CORRUPTIONS)}, got {corruption!r}. Choose one of them."
-        )
+    apply, parameters = looked_up(_CORRUPTIONS, corruption, "corruption")
     if severity not in SEVERITIES:
         raise KitError(f"unknown severity: expected 1, 2, 3, 4 or 5, got {severity!r}. Choose one of them.")
-    apply, parameters = _CORRUPTIONS[corruption]
     key = CORRUPTIONS.index(corruption)
     images = np.empty_like(cells.images)
     for index, image in enumerate(cells.images):
