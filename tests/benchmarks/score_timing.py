@@ -24,6 +24,7 @@ from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import open_source
 from bloodcells.files import read_json, sha256_of, write_json
+from bloodcells.pages.tables import markdown_table
 
 COLUMNS = ("zip", "tta", "images", "zip to score, s", "prediction run, s", "load, s", "predict, s", "images/s", "GB")
 
@@ -88,11 +89,10 @@ def settings(zip_path: Path) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as a Markdown table."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * 2 + " ---: |" * (len(COLUMNS) - 2)]
-    for row in rows:
-        values = (
+    values = [
+        (
             row["zip"],
-            str(row["settings"].get("tta_level", "")),
+            row["settings"].get("tta_level", ""),
             f"{row['images']:,}",
             f"{row['zip_to_score_seconds']:.1f}",
             f"{row['prediction_run_seconds']:.1f}",
@@ -101,8 +101,9 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"{row['images_per_second']:.0f}",
             f"{row['peak_memory'] / 1e9:.2f}",
         )
-        lines.append(f"| {' | '.join(values)} |")
-    return "\n".join(lines)
+        for row in rows
+    ]
+    return markdown_table(COLUMNS, values)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bloodcells.ablation.arms import Arm
-from bloodcells.errors import KitError
+from bloodcells.errors import looked_up
 from bloodcells.recipe import Phase, TrainingConfig
 
 
@@ -91,6 +91,4 @@ def budget(name: str) -> Budget:
     Raises:
         KitError: unknown name.
     """
-    if name not in _BUDGETS:
-        raise KitError(f"unknown budget: expected one of {', '.join(BUDGETS)}, got {name!r}. Choose one.")
-    return _BUDGETS[name]
+    return looked_up(_BUDGETS, name, "budget")

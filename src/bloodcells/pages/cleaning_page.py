@@ -6,6 +6,7 @@ The page is a single file without scripts or outside references; it follows the 
 import base64
 import html
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -21,7 +22,6 @@ from bloodcells.data.cells import CellSet
 from bloodcells.data.jpeg import encoded
 from bloodcells.files import write_text
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
-from bloodcells.pages.cleaning_style import STYLE
 from bloodcells.pages.html_page import html_page
 
 WORDS = {
@@ -36,6 +36,7 @@ _MOST_PICTURES = 48
 _MOST_CLUSTERS = 40
 _MOST_IN_CLUSTER = 12
 _ODDEST = 24
+_STYLE = Path(__file__).with_suffix(".css")
 _INK = "#000000"  # of the axes; on the page it becomes the colour of the text
 
 
@@ -58,7 +59,7 @@ def write_cleaning_page(
     sections = [_head(cells, table), _overview(cells, table), _junk(cells, table, settings), _clusters(cells, table)]
     sections += [_suspected(cells, table), _oddest(cells, table), _thresholds(table, settings, calibration)]
     body = "\n".join(section for section in sections if section)
-    write_text(path, html_page(f"Cleaning: {cells.origin}", body, STYLE))
+    write_text(path, html_page(f"Cleaning: {cells.origin}", body, "\n" + _STYLE.read_text(encoding="utf-8")))
 
 
 def _head(cells: CellSet, table: CleaningTable) -> str:
@@ -102,18 +103,18 @@ def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> s
         return ""
     pictures = _distinct(table, junk)
     pictures.sort(key=lambda members: (-len(members), -table.junk_score[members[0]]))
-    cards = []
+    captions = {}
     for members in pictures[:_MOST_PICTURES]:
         one = int(members[0])
         labels = np.unique(table.label[members])
         who = cells.competition.classes[labels[0]] if len(labels) == 1 else f"{len(labels)} labels"
         times = f"{len(members):,} times, " if len(members) > 1 else ""
-        cards.append(_card(cells, one, f"<b>{times}{who}</b>{table.junk_score[one]:.1f}, by {table.evidence[one]}"))
+        captions[one] = f"<b>{times}{who}</b>{table.junk_score[one]:.1f}, by {table.evidence[one]}"
     return _section(
         f"Junk: {len(junk):,} images, {len(pictures):,} pictures",
         "No cell of this set looks like these: by the colours they use, by their contrast, sharpness and layout, or "
         f"because they show nothing. Score {settings.junk_threshold:g} is the limit.",
-        f'<div class="cards">{"".join(cards)}</div>' + _more(len(pictures), _MOST_PICTURES),
+        _grid(cells, captions, len(pictures)),
     )
 
 
@@ -127,11 +128,11 @@ def _clusters(cells: CellSet, table: CleaningTable) -> str:
         rows = []
         for number in numbers[:_MOST_CLUSTERS]:
             members = np.flatnonzero(table.cluster == number)
-            cards = [
-                _card(cells, int(one), f"<b>{classes[table.label[one]]}</b>{_verdict(table, int(one))}")
-                for one in members[:_MOST_IN_CLUSTER]
-            ]
-            rows.append(f'<div class="cluster">{"".join(cards)}{_more(len(members), _MOST_IN_CLUSTER)}</div>')
+            captions = {
+                one: f"<b>{classes[table.label[one]]}</b>{one}, {'kept' if table.reason[one] == '' else 'dropped'}"
+                for one in members[:_MOST_IN_CLUSTER].tolist()
+            }
+            rows.append(f'<div class="cluster">{_cards(cells, captions)}{_more(len(members), _MOST_IN_CLUSTER)}</div>')
         name, meaning = WORDS[reason]
         count = int((table.reason == reason).sum())
         parts.append(
@@ -153,41 +154,33 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
         )
     classes = cells.competition.classes
     own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
-    cards = [
-        _card(
-            cells,
-            int(one),
-            f"<b>{classes[table.label[one]]} {_percent(own[one])}</b>"
-            f"{classes[table.suspected_label[one]]}? {_percent(other[one])}<br>image {one}",
-        )
-        for one in table.suspects[:_MOST_PICTURES]
-    ]
+    captions = {
+        one: f"<b>{classes[table.label[one]]} {_percent(own[one])}</b>"
+        f"{classes[table.suspected_label[one]]}? {_percent(other[one])}<br>image {one}"
+        for one in table.suspects[:_MOST_PICTURES].tolist()
+    }
     return _section(
         f"Suspected labels: {len(table.suspects):,}",
         f"A regression on what a pretrained network sees finds another class at least {ODDS:g} times as probable as "
         "the label. It was not fitted to the image itself; in this way it gives "
         f"{table.out_of_fold_accuracy:.1%} of the images their label. None is dropped: a rare cell looks the same as a "
         "wrong label, and a person can tell. The least probable label comes first.",
-        f'<div class="cards">{"".join(cards)}</div>' + _more(len(table.suspects), _MOST_PICTURES),
+        _grid(cells, captions, len(table.suspects)),
     )
 
 
 def _oddest(cells: CellSet, table: CleaningTable) -> str:
     classes = cells.competition.classes
     oddest = table.kept[np.argsort(-table.junk_score[table.kept], kind="stable")][:_ODDEST]
-    cards = [
-        _card(
-            cells,
-            int(one),
-            f"<b>{classes[table.label[one]]}</b>{table.junk_score[one]:.2f}, by {table.evidence[one]}",
-        )
-        for one in oddest
-    ]
+    captions = {
+        one: f"<b>{classes[table.label[one]]}</b>{table.junk_score[one]:.2f}, by {table.evidence[one]}"
+        for one in oddest.tolist()
+    }
     return _section(
         "The oddest images that were kept",
         "Highest junk score first. Rare stains, crowded fields and damaged cells belong here; if these are sound, the "
         "threshold drops no cell.",
-        f'<div class="cards">{"".join(cards)}</div>',
+        _grid(cells, captions, len(captions)),
     )
 
 
@@ -216,10 +209,6 @@ def _distinct(table: CleaningTable, indices: np.ndarray) -> list[np.ndarray]:
     return np.split(indices[order], np.flatnonzero(np.diff(key[order])) + 1)
 
 
-def _verdict(table: CleaningTable, index: int) -> str:
-    return f"{index}, kept" if table.reason[index] == "" else f"{index}, dropped"
-
-
 def _percent(share: float) -> str:
     """Whole percents, of which 0 and 100 are never reached: no probability is certain."""
     return ("&lt;1" if share < 0.01 else "&gt;99" if share > 0.99 else f"{100 * share:.0f}") + "&nbsp;%"
@@ -231,6 +220,15 @@ def _section(title: str, text: str, content: str) -> str:
 
 def _more(count: int, shown: int) -> str:
     return f'<p class="more">and {count - shown:,} more</p>' if count > shown else ""
+
+
+def _grid(cells: CellSet, captions: Mapping[int, str], of: int) -> str:
+    """The images of ``captions``, index -> HTML, and how many ``of`` all are left out."""
+    return f'<div class="cards">{_cards(cells, captions)}</div>' + _more(of, len(captions))
+
+
+def _cards(cells: CellSet, captions: Mapping[int, str]) -> str:
+    return "".join(_card(cells, index, caption) for index, caption in captions.items())
 
 
 def _card(cells: CellSet, index: int, caption: str) -> str:

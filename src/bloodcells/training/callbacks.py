@@ -24,7 +24,7 @@ class StopOnNaN(keras.callbacks.Callback):
     """Ends training at the first step whose loss is not finite; the checkpoints before it stay."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep the number, for the message."""
+        """Note which epoch the message would name."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:

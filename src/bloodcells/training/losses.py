@@ -30,7 +30,6 @@ class ConsistencyLoss(keras.losses.Loss):
     """
 
     def __init__(self, weight: float, label_smoothing: float, **kwargs: Any) -> None:
-        """Keep the weights."""
         super().__init__(name="consistency", **kwargs)
         self.weight, self.label_smoothing = weight, label_smoothing
 
