@@ -185,13 +185,14 @@ def test_the_weights_that_come_with_the_kit_are_packed_without_a_run(tmp_path, m
 
 
 def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):
+    from bloodcells.run import HandedOn
     from bloodcells.weights import publishing
 
     notes = []
 
     def publish(run, out, force, note):
         notes.append(note)
-        return publishing.Publication(out / "w.h5", 21, "cd" * 32, 1e-4)
+        return HandedOn("w.h5", 21, "cd" * 32, "float16", 1e-4)
 
     monkeypatch.setattr(publishing, "publish_weights", publish)
     assert cli.main(["publish", "--run", "runs/a", "--out", str(tmp_path), "--note", "made by hand"]) == 0
@@ -201,11 +202,11 @@ def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):
 
 def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
     from bloodcells.network import inference
-    from bloodcells.training import loop
+    from bloodcells.run import Run
 
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3)).astype(np.uint8)
     np.savez(tmp_path / "hidden.npz", images=images)
-    monkeypatch.setattr(loop, "load_network", lambda run: run)
+    monkeypatch.setattr(Run, "network", lambda run: run)
     monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[: len(images)])
     out = tmp_path / "labels.csv"
     data = str(tmp_path / "hidden.npz")

@@ -1,15 +1,16 @@
 """The model card of published weights, from the records beside them."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from bloodcells.competition import COMPETITION
 from bloodcells.corruption.corruption_error import error_row
-from bloodcells.files import read_json, read_json_lines, write_text
+from bloodcells.errors import KitError
+from bloodcells.files import write_text
+from bloodcells.network.inference import TTA_VIEWS
 from bloodcells.pages.tables import errors_table, markdown_table, metrics_table, phases_table
 from bloodcells.pages.words import VIEWS, hardware
+from bloodcells.run import Config, Environment, Epoch, Gate, HandedOn, Measurement, MedmnistC, Run
 
 CARD = "README.md"
 
@@ -26,22 +27,21 @@ def write_model_card(folder: Path) -> Path:
 
 def model_card(folder: Path) -> str:
     """The card in Markdown."""
-    records = {
-        name: read_json(folder / f"{name}.json")
-        for name in ("config", "environment", "evaluation", "gate", "medmnist_c", "weights")
-    }
-    epochs = read_json_lines(folder / "metrics.jsonl")
-    return "\n".join((_head(records), _figures(records), _recipe(records, epochs), _LIMITS))
+    run = Run(folder)
+    config, gates = run.read(Config), run.rows(Gate)
+    if not gates:
+        raise KitError(f"{folder} has no gate: expected weights that were evaluated. Run bloodcells evaluate --tta 2.")
+    return "\n".join((_head(run, config), _figures(run, gates[-1]), _recipe(run, config), _LIMITS))
 
 
-def _head(records: Mapping[str, Any]) -> str:
-    weights, config = records["weights"], records["config"]
-    file = (f"`{weights['file']}`", f"{weights['bytes']:,}", weights["precision"],
-            f"{weights['largest_change_of_a_probability']:.2g}", f"`{weights['sha256']}`")  # fmt: skip
+def _head(run: Run, config: Config) -> str:
+    weights, competition = run.read(HandedOn), config.competition
+    file = (f"`{weights.file}`", f"{weights.bytes:,}", weights.precision,
+            f"{weights.largest_change_of_a_probability:.2g}", f"`{weights.sha256}`")  # fmt: skip
     return f"""# Weights that come with the kit
 
-EfficientNetB3 (10.8 M parameters) for the {len(COMPETITION.classes)} classes of {COMPETITION.title}:
-{", ".join(COMPETITION.classes)}. Trained from {_start(config["init"])} on
+EfficientNetB3 (10.8 M parameters) for the {len(competition.classes)} classes of {competition.title}:
+{", ".join(competition.classes)}. Trained from {_start(config.recipe.init)} on
 real cells alone, so they may be handed on with the attribution below. **Not for diagnosis.**
 
 {markdown_table(("file", "bytes", "precision", "changes a probability by at most", "SHA-256"), [file])}
@@ -50,59 +50,55 @@ zip of them at once. The folder is read like that of a run.
 """
 
 
-def _figures(records: Mapping[str, Any]) -> str:
-    gate, medmnist = records["gate"], records["medmnist_c"]
-    errors = medmnist["balanced_error"]
-    row = error_row("these weights", errors["clean"], errors["medmnist_c"])
+def _figures(run: Run, gate: Gate) -> str:
+    medmnist = run.read(MedmnistC)
+    row = error_row("these weights", medmnist.clean, medmnist.errors)
     rows = [
-        (part, name, effect["images"], f"{effect['accuracy_first_view']:.4f}", f"{effect['accuracy_all_views']:.4f}",
-         f"{effect['accuracy_gated']:.4f}", f"{effect['views_per_image']:.2f}")
-        for part, sets in gate["effects"].items()
-        for name, effect in sets.items()
+        (effect.part, effect.set, effect.images, f"{effect.accuracy_first_view:.4f}",
+         f"{effect.accuracy_all_views:.4f}", f"{effect.accuracy_gated:.4f}", f"{effect.views_per_image:.2f}")
+        for effect in gate.effects
     ]  # fmt: skip
     columns = ("part", "set", "n", "one view", "all views", "gated", "views an image, gated")
     return f"""## Figures
 
-{metrics_table(records["evaluation"])}
+{metrics_table(run.rows(Measurement))}
 *Measured with the weights at full precision. Composite: the same cells, each through a frozen random chain of
 corruptions. None of them is trained on, but `full` was made wider where validation cells under the same families were
 hardest. Nothing was chosen on the hold-out but how many labels a gate may change (0.1 %). Levels above one view are
 gated. The interval (Wilson) is for drawing other cells; this is one run, and another seed moves the figures too.*
 
 {markdown_table(columns, rows)}
-*Accuracy by views. Gated: only images whose two most probable classes are less than {gate["gate"]:.2f} apart in the
-first view get the other views of level {gate["tta_level"]} ({VIEWS[gate["tta_level"]]}).*
+*Accuracy by views. Gated: only images whose two most probable classes are less than {gate.gate:.2f} apart in the
+first view get the other views of level {TTA_VIEWS.index(gate.views)} ({VIEWS[gate.views]}).*
 
 {errors_table([row])}
-*MedMNIST-C: balanced errors in per cent on {medmnist["images"]} hold-out cells, single views, mean over five
-severities; mean accuracy {medmnist["accuracy"]:.4f}. The published rows are for 224 px, and JPEG and pixelate are
+*MedMNIST-C: balanced errors in per cent on {medmnist.images} hold-out cells, single views, mean over five
+severities; mean accuracy {medmnist.accuracy:.4f}. The published rows are for 224 px, and JPEG and pixelate are
 harder at 96 px: rows to stand beside, not to beat.*
 """
 
 
-def _recipe(records: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> str:
-    config = records["config"]
-    gate_level, images = records["gate"]["tta_level"], records["medmnist_c"]["images"]
-    minutes = sum(epoch["seconds"] for epoch in epochs) / 60
-    note = records["weights"]["note"]
+def _recipe(run: Run, config: Config) -> str:
+    recipe, epochs = config.recipe, run.rows(Epoch)
+    minutes = sum(epoch.seconds for epoch in epochs) / 60
+    commands, told = "\n".join(config.commands), ' --note "..."' if config.note else ""
     return f"""## Data and recipe
 
 Cells: the training part of the competition-shaped file of the PBC data set, after cleaning (1,800 junk images and all
-copies but one are out); SHA-256 of the cells `{config["data_sha256"][:16]}`. Source: Acevedo et al. (2020),
+copies but one are out); SHA-256 of the cells `{config.data_sha256[:16]}`. Source: Acevedo et al. (2020),
 [doi:10.17632/snkd93bnjr.1](https://doi.org/10.17632/snkd93bnjr.1), [CC BY
 4.0](https://creativecommons.org/licenses/by/4.0/); cropped, resized and compressed. These weights are derived from it
 and handed on under the same licence.
 
-{phases_table(config, epochs)}
-*AdamW with weight decay {config["weight_decay"]:g}, warm-up, then cosine to 0 in each phase; label smoothing
-{config["label_smoothing"]:g}, dropout {config["dropout"]:g}, seed {config["seed"]}. Clean, composite: validation
+{phases_table(recipe, epochs)}
+*AdamW with weight decay {recipe.weight_decay:g}, warm-up, then cosine to 0 in each phase; label smoothing
+{recipe.label_smoothing:g}, dropout {recipe.dropout:g}, seed {recipe.seed}. Clean, composite: validation
 accuracy on single views after the phase; – where it was not measured. {minutes:.0f} minutes of training in all on
-{hardware(records)}, with other work beside it.*
-{_note(note)}
+{hardware({"environment": asdict(run.read(Environment))})}, with other work beside it.*
+{_note(config.note)}
 ```
-bloodcells run --data data/training_set.npz --profile full --init scratch
-bloodcells evaluate --run runs/training_set-full-0 --data data/training_set.npz --tta {gate_level} --medmnist-c {images}
-bloodcells publish --run runs/training_set-full-0 --out src/bloodcells/weights --force{' --note "..."' if note else ""}
+{commands}
+bloodcells publish --run runs/training_set-full-0 --out src/bloodcells/weights --force{told}
 make reports
 ```
 """

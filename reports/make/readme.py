@@ -9,7 +9,7 @@ from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_text
 from bloodcells.pages.galleries import clean_beside_composite
 from bloodcells.pages.plots import save_figure
-from bloodcells.pages.record import read_records
+from bloodcells.pages.record import RunRecord, read_records
 from bloodcells.pages.tables import markdown_table
 from bloodcells.pages.words import VIEWS, hardware, start_in_words
 from reports.make.speed_page import score_table
@@ -39,20 +39,21 @@ def write_readme(readme: Path, reports: Path) -> Path:
     return readme
 
 
-def results_table(records: Sequence[Mapping[str, Any]], reports: str) -> str:
-    """The baselines and a row for each record; links lead into the folder ``reports``."""
-    rows = [_result_row(record, reports) for record in records] or [("this kit", _NONE_YET, "", "", "", "")]
+def results_table(records: Mapping[str, RunRecord], reports: str) -> str:
+    """The baselines and a row for each record, by its page; links lead into the folder ``reports``."""
+    rows = [_result_row(record, f"{reports}/{page}/index.md") for page, record in records.items()] or [
+        ("this kit", _NONE_YET, "", "", "", "")
+    ]
     return markdown_table(_COLUMNS, [*_BASELINES, *rows])
 
 
-def cost_table(records: Sequence[Mapping[str, Any]]) -> str:
+def cost_table(records: Sequence[RunRecord]) -> str:
     """What the published runs took, in minutes, by stage."""
-    stages = list(records[0]["seconds"]) if records else []
+    stages = list(records[0].seconds) if records else []
     rows = [
-        (record["run"], start_in_words(record["config"]["init"]), f"{record['parts']['train']:,}",
-         len(record["epochs"]), record["config"]["working_size"], hardware(record),
-         *(f"{record['seconds'][stage] / 60:.1f}" for stage in stages),
-         f"{sum(record['seconds'].values()) / 60:.1f}")
+        (record.run, start_in_words(record.config.recipe.init), f"{record.summary.parts['train']:,}",
+         len(record.epochs), record.config.recipe.working_size, hardware(record),
+         *(f"{record.seconds[stage] / 60:.1f}" for stage in stages), f"{sum(record.seconds.values()) / 60:.1f}")
         for record in records
     ]  # fmt: skip
     minutes = [f"{stage}, min" for stage in (*stages, "all")]
@@ -60,12 +61,12 @@ def cost_table(records: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(columns, rows or [(_NONE_YET, *[""] * 6)])
 
 
-def filled(readme: str, records: Sequence[Mapping[str, Any]], timing: Mapping[str, Any], reports: str) -> str:
+def filled(readme: str, records: Mapping[str, RunRecord], timing: Mapping[str, Any], reports: str) -> str:
     """``readme`` with its generated tables made anew; the rest is kept as it is.
 
     Args:
         readme: the text.
-        records: of the published runs.
+        records: of the published runs, by page.
         timing: of the zips, as ``tests/benchmarks/score_timing.py`` writes it.
         reports: the folder that links lead into.
 
@@ -73,8 +74,10 @@ def filled(readme: str, records: Sequence[Mapping[str, Any]], timing: Mapping[st
         KitError: a pair of marker comments is missing.
     """
     tables = {
-        "results": results_table(records, reports), "costs": cost_table(records), "timing": score_table(timing)
-    }  # fmt: skip
+        "results": results_table(records, reports),
+        "costs": cost_table(list(records.values())),
+        "timing": score_table(timing),
+    }
     for block, table in tables.items():
         begin, end = f"<!-- {block}: made by make reports -->", f"<!-- end of {block} -->"
         before, found, rest = readme.partition(begin)
@@ -93,14 +96,13 @@ def draw_picture(path: Path) -> None:
     save_figure(clean_beside_composite(sound, title), path)
 
 
-def _result_row(record: Mapping[str, Any], reports: str) -> tuple[object, ...]:
-    config, profile = record["config"], record["profile"] or "own settings"
-    start, views = start_in_words(config["init"]), VIEWS[record["tta_level"]]
+def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:
+    recipe, summary = record.config.recipe, record.summary
     return (
-        f"[this kit: EfficientNetB3, {profile}]({reports}/{record['page']}/index.md)",
-        record["cells"],
-        f"{record['scores']['clean']['accuracy']:.4f} (hold-out)",
-        f"{record['scores']['composite']['accuracy']:.4f} (composite hold-out)",
-        record["parts"]["holdout"],
-        f"seed {config['seed']}; init {start}; {views}; {hardware(record)}",
+        f"[this kit: EfficientNetB3, {record.config.recipe_name or 'own settings'}]({page})",
+        summary.cells,
+        f"{summary.scores['clean']['accuracy']:.4f} (hold-out)",
+        f"{summary.scores['composite']['accuracy']:.4f} (composite hold-out)",
+        summary.parts["holdout"],
+        f"seed {recipe.seed}; init {start_in_words(recipe.init)}; {VIEWS[summary.views]}; {hardware(record)}",
     )

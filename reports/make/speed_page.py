@@ -7,6 +7,7 @@ from typing import Any
 
 from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
+from bloodcells.network.inference import TTA_VIEWS
 from bloodcells.pages.tables import markdown_table
 from bloodcells.pages.words import VIEWS, hardware
 
@@ -57,7 +58,7 @@ def score_table(record: Record) -> str:
 
 
 def _views_in_words(settings: Record) -> str:
-    return VIEWS[settings["tta_level"]] + (", gated" if "gate" in settings else "")
+    return VIEWS[TTA_VIEWS[settings["tta_level"]]] + (", gated" if "gate" in settings else "")
 
 
 def _score_section(record: Record) -> str:
@@ -81,7 +82,7 @@ def _predict_section(record: Record) -> str:
     rows = []
     for name, levels in record["levels"].items():
         for level, figures in levels.items():
-            views = VIEWS[int(level.removeprefix("tta"))]
+            views = VIEWS[TTA_VIEWS[int(level.removeprefix("tta"))]]
             rows += [
                 (name, views, words, figures[way]["images_per_second"], figures[way].get("times", ""),
                  f"{figures[way]['equal_labels']:.4f}" if "equal_labels" in figures[way] else "",

@@ -1,6 +1,6 @@
 """The published results as one page, ``index.md`` and its twin ``index.html``, from the records in ``reports/``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from bloodcells.competition import COMPETITION
 from bloodcells.files import read_json, write_text
 from bloodcells.pages.ablation_tables import arms_table, seed_counts_in_words, unfinished_paragraph
 from bloodcells.pages.html_page import html_page
-from bloodcells.pages.record import read_records
+from bloodcells.pages.record import RunRecord, read_records
 from bloodcells.pages.tables import corruptions_table, markdown_table, metrics_table
 from bloodcells.pages.words import STAND_IN, hardware, start_in_words
 from reports.make.readme import TIMING, results_table
@@ -71,7 +71,7 @@ def story(reports: Path) -> str:
     return "\n".join(sections)
 
 
-def _head(runs: Sequence[Mapping[str, Any]], ladder: Mapping[str, Any]) -> str:
+def _head(runs: Mapping[str, RunRecord], ladder: Mapping[str, Any]) -> str:
     none, randaugment = (ladder["accuracy"][policy]["composite"] for policy in ("none", "randaugment"))
     return f"""# {COMPETITION.title}: what was measured
 
@@ -154,41 +154,39 @@ and, at a pass for each, the mean of their probabilities:
 """
 
 
-def _training(runs: Sequence[Mapping[str, Any]]) -> str:
+def _training(runs: Mapping[str, RunRecord]) -> str:
     return "## Training\n\n" + "\n".join(
-        f"""![Accuracy after each epoch of {run["page"]}]({run["page"]}/learning_curves.png)
+        f"""![Accuracy after each epoch of {page}]({page}/learning_curves.png)
 
-*[{run["page"]}]({run["page"]}/index.md): init {start_in_words(run["config"]["init"])}, policy
-`{run["config"]["policy"]}`, at {run["config"]["working_size"]} px, {run["parts"]["train"]:,} cells,
-{len(run["epochs"])} epochs, {run["seconds"]["train"] / 60:.0f} minutes on {hardware(run)}, seed
-{run["config"]["seed"]}. Training accuracy is on augmented cells, validation accuracy on single views.*
+*[{page}]({page}/index.md): init {start_in_words(run.config.recipe.init)}, policy
+`{run.config.recipe.policy}`, at {run.config.recipe.working_size} px, {run.summary.parts["train"]:,} cells,
+{len(run.epochs)} epochs, {run.seconds["train"] / 60:.0f} minutes on {hardware(run)}, seed
+{run.config.recipe.seed}. Training accuracy is on augmented cells, validation accuracy on single views.*
 """
-        for run in runs
+        for page, run in runs.items()
     )
 
 
-def _robustness(runs: Sequence[Mapping[str, Any]]) -> str:
+def _robustness(runs: Mapping[str, RunRecord]) -> str:
     text = "## How well it holds up\n\n"
-    for run in runs:
-        holdout = run["metrics"]["holdout"]
-        by_corruption = holdout["composite"][f"tta{run['tta_level']}"]["by_corruption"]
-        hardest = dict(islice(by_corruption.items(), HARDEST))
-        text += f"""### {run["page"]}
+    for page, run in runs.items():
+        hardest = dict(islice((run.holdout["composite"].by_corruption or {}).items(), HARDEST))
+        text += f"""### {page}
 
-{metrics_table({"holdout": holdout})}
+{metrics_table(row for row in run.measurements if row.part == "holdout")}
 *Level by level of test-time augmentation; Wilson's 95 % interval for drawing other cells.*
 
 {corruptions_table(hardest)}
 *Composite hold-out: an image counts under each corruption of its chain; the {HARDEST} hardest.
-[All of them]({run["page"]}/index.md).*
+[All of them]({page}/index.md).*
 
-![Accuracy over confidence]({run["page"]}/reliability.png)
+![Accuracy over confidence]({page}/reliability.png)
 
 *How often the network is right by how sure it is; areas by the number of images.*
 """
-        if any(run["errors"].values()):
+        if any(run.errors.values()):
             text += f"""
-![The most confident errors]({run["page"]}/errors.jpg)
+![The most confident errors]({page}/errors.jpg)
 
 *What the network was most sure of and wrong about, over where it looked (Grad-CAM): the true class, then the class it
 said.*

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load_cells": "bloodcells.data.cells",
-    "load_network": "bloodcells.training.loop",
+    "Run": "bloodcells.run",
     "open_source": "bloodcells.data.sources",
     "package": "bloodcells.codabench.packager",
     "score": "bloodcells.codabench.worker",

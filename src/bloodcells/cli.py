@@ -6,9 +6,11 @@ Exit codes: 0 done, 1 refused or failed (one line says why), 2 wrong usage, 130 
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from bloodcells.competition import Competition
     from bloodcells.data.cells import CellSet
     from bloodcells.recipe import TrainingConfig
+    from bloodcells.run import Request
 
 DATA, RUNS = Path("data"), Path("runs")
 
@@ -30,6 +33,7 @@ DATA, RUNS = Path("data"), Path("runs")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     options = _parser().parse_args(arguments)
+    options.command = shlex.join(["bloodcells", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         options.verb(options)
     except KitError as error:
@@ -58,18 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     from bloodcells import walk
+    from bloodcells.network.inference import TTA_VIEWS
     from bloodcells.pages.run_page import draw_run
+    from bloodcells.run import Measurement, Run, metrics_by_set
 
-    run = _run_folder(options)
+    run = Run(_run_folder(options))
     summary = walk.walk(
-        _cells(options), _training_config(options), options.tta, run, _cleaning(options), options.devices
+        _cells(options), _training_config(options), options.tta, run.folder, _cleaning(options), options.devices,
+        _request(options),
     )  # fmt: skip
-    draw_run(run, run / "report")
-    for part, sets in summary["accuracy"].items():
-        print(f"{part} accuracy: " + ", ".join(f"{name} {value:.4f}" for name, value in sets.items()))
-    for name, scores in summary["scores"].items():
+    page = draw_run(run.folder, run.report)
+    for part in walk.CORRUPTION_SEEDS:
+        sets = metrics_by_set(run.rows(Measurement), part, TTA_VIEWS[options.tta])
+        print(f"{part} accuracy: " + ", ".join(f"{name} {metrics.accuracy:.4f}" for name, metrics in sets.items()))
+    for name, scores in summary.scores.items():
         print(f"zip scored on the {name} hold-out: {scores['accuracy']:.4f}")
-    print(f"upload {run / 'submission.zip'}; figures and tables: {run / 'report' / 'index.md'}")
+    print(f"upload {run.submission}; figures and tables: {page}")
 
 
 def _clean(options: argparse.Namespace) -> None:
@@ -95,19 +103,20 @@ def _train(options: argparse.Namespace) -> None:
 
     run = _run_folder(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
-    walk.fit(parts, _training_config(options), run, options.devices)
+    walk.fit(parts, _training_config(options), run, options.devices, _request(options))
     print(f"trained: {run}. Next: bloodcells evaluate --run {run} --data {options.data}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from bloodcells import walk
     from bloodcells.corruption.corruption_error import be, relative_be
+    from bloodcells.run import Run
 
     parts = walk.parts_of(options.run, _cells(options))
-    result = walk.measure(options.run, parts, options.tta)
-    for part, sets in result.items():
-        for name, levels in sets.items():
-            print(f"{part} {name}: " + ", ".join(f"{key} {value['accuracy']:.4f}" for key, value in levels.items()))
+    rows = walk.measure(options.run, parts, options.tta)
+    Run(options.run).note_commands(options.command)
+    for (part, name), own in groupby(rows, lambda row: (row.part, row.set)):
+        print(f"{part} {name}: " + ", ".join(f"{row.views} view(s) {row.metrics.accuracy:.4f}" for row in own))
     print(f"all metrics: {options.run / 'evaluation.json'}")
     if options.medmnist_c:
         row = walk.measure_medmnist_c(options.run, parts, options.medmnist_c)
@@ -117,13 +126,12 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from bloodcells.data.cells import load_images
     from bloodcells.data.predictions import write_predictions
-    from bloodcells.measuring.gate import read_gate
-    from bloodcells.network.inference import predict_probabilities
-    from bloodcells.training.loop import load_network
+    from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
+    from bloodcells.run import Config, Run
 
-    images = load_images(options.data, _competition(options).image_size)
-    gate = read_gate(options.run, options.tta)
-    probabilities = predict_probabilities(load_network(options.run), images, options.tta, gate=gate)
+    run = Run(options.run)
+    images = load_images(options.data, run.read(Config).competition.image_size)
+    probabilities = predict_probabilities(run.network(), images, options.tta, gate=run.gate(TTA_VIEWS[options.tta]))
     write_predictions(options.out, probabilities.argmax(axis=1), options.force)
     print(f"{len(images)} labels: {options.out}")
 
@@ -155,8 +163,8 @@ def _publish(options: argparse.Namespace) -> None:
     from bloodcells.weights.publishing import publish_weights
 
     published = publish_weights(options.run, options.out, options.force, options.note)
-    print(f"{published.weights}: {published.bytes:,} bytes at half precision, which changes a probability by at most "
-          f"{published.difference:.2g}")  # fmt: skip
+    print(f"{options.out / published.file}: {published.bytes:,} bytes at half precision, which changes a probability "
+          f"by at most {published.largest_change_of_a_probability:.2g}")  # fmt: skip
     print(f"sha256 {published.sha256}")
 
 
@@ -234,6 +242,12 @@ def _report(options: argparse.Namespace) -> None:
     from bloodcells.pages.run_page import draw_run
 
     print(draw_run(options.run, options.out))
+
+
+def _request(options: argparse.Namespace) -> "Request":
+    from bloodcells.run import Request
+
+    return Request(options.command, options.profile, options.data)
 
 
 def _cells(options: argparse.Namespace) -> "CellSet":

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line
 
 WEIGHTS = "weights.weights.h5"
 """Name of a network's weights, in a run folder, beside the kit and in a zip."""
@@ -63,8 +63,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise KitError(f"file not found: {path}. Run the step that writes it first.") from error
-    except json.JSONDecodeError as error:
-        raise KitError(f"{path} is not complete JSON ({error}). Run the step that writes it again.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = first_line(error)
+        raise KitError(f"{path} is not complete JSON ({reason}). Run the step that writes it again.") from error
 
 
 def read_json_lines(path: Path) -> list[Any]:
@@ -77,8 +78,9 @@ def read_json_lines(path: Path) -> list[Any]:
         raise KitError(f"file not found: {path}. Run the step that writes it first.")
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except json.JSONDecodeError as error:
-        raise KitError(f"{path} is damaged: expected one JSON value a line ({error}). Run that step again.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = first_line(error)
+        raise KitError(f"{path} is damaged: expected one JSON value a line ({reason}). Run that step again.") from error
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

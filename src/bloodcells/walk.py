@@ -1,24 +1,13 @@
 """The stages joined: from a set of cells to a trained run folder, its evaluation and a scored submission zip.
 
-Each function reads what the one before it wrote into the run folder, which then holds
-
-    cleaning/            cleaning.csv, cleaning.json
-    split.csv            index in the source, part
-    config.json ...      what `training.train` writes
-    evaluation.json      metrics by part, set and level of test-time augmentation
-    gate.json            which images are spared further views at that level
-    errors.npz           the most confident errors of the hold-out, and where the network looked
-    medmnist_c.json      balanced errors under the corruptions of MedMNIST-C, where they were asked for
-    submission.zip       what is uploaded
-    score/<set>/         what the local worker made of that zip on the hold-out
-    summary.json         the walk's figures in one place
+Each function reads what the one before it wrote into the run folder; `run.Run` says what that holds.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,16 +18,29 @@ from bloodcells.codabench.worker import score
 from bloodcells.corruption.composite import corrupt
 from bloodcells.corruption.corruption_error import ErrorRow, balanced_error, error_row, errors_by_severity
 from bloodcells.data.cells import CellSet
-from bloodcells.data.splitting import PARTS, Split, read_split, split_cells
+from bloodcells.data.splitting import PARTS, Split, split_cells
+from bloodcells.decoding import decoded
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, write_json
 from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
-from bloodcells.measuring.explanation import confident_errors, write_errors
-from bloodcells.measuring.gate import choose_gate, gate_effect, gated, write_gate
-from bloodcells.network.inference import predict_probabilities
+from bloodcells.measuring.explanation import confident_errors
+from bloodcells.measuring.gate import choose_gate, gate_effect, gated
+from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
 from bloodcells.recipe import TrainingConfig
+from bloodcells.run import (
+    FROM_PYTHON,
+    CleaningCounts,
+    Config,
+    Gate,
+    Measurement,
+    MedmnistC,
+    Metrics,
+    Request,
+    Run,
+    Summary,
+    metrics_by_set,
+)
 from bloodcells.shipped import shipped
-from bloodcells.training.loop import load_network, train
+from bloodcells.training.loop import train
 
 SPLIT_SEED = 0
 """One split for all runs: a hold-out that moved with a run's seed would end up in another run's training."""
@@ -51,13 +53,21 @@ ZIP_TOLERANCE = 0.001
 another order, so that an image of which two classes are equally probable to the fifth digit can change its label."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parts:
     """The kept cells of a source, in three disjoint parts."""
 
     train: CellSet
     validation: CellSet
     holdout: CellSet
+    _sets: dict[str, dict[str, CellSet]] = field(default_factory=dict, init=False)
+
+    def sets(self, part: str) -> dict[str, CellSet]:
+        """By set, the cells of a ``part`` in `CORRUPTION_SEEDS` as they are and under its frozen corruption."""
+        if part not in self._sets:
+            cells = getattr(self, part)
+            self._sets[part] = {"clean": cells, "composite": corrupt(cells, CORRUPTION_SEEDS[part])}
+        return self._sets[part]
 
 
 def clean(
@@ -83,98 +93,94 @@ def clean(
     return table
 
 
-def prepare(cells: CellSet, run: Path, settings: CleaningSettings) -> Parts:
-    """Clean and split ``cells``; write ``cleaning/`` and ``split.csv`` into ``run``.
+def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
+    """Clean and split ``cells``; write the decisions and the split into a run ``folder``.
 
     Raises:
-        KitError: too much is removed, a class has too few pictures to split, or ``run`` was trained on other cells;
+        KitError: too much is removed, a class has too few pictures to split, or the run was trained on other cells;
             nothing is written then.
     """
-    table = examine(cells, settings)
+    run, table = Run(folder), examine(cells, settings)
     split = split_cells(table.label[table.kept], table.cluster[table.kept], cells.competition.classes, SPLIT_SEED)
     in_source = Split(*(table.kept[getattr(split, part)] for part in PARTS))
     parts = _parts(cells, in_source)
-    if (run / "config.json").exists():
+    if run.holds(Config):
         _refuse_other_cells(parts, run, cells)
-    table.write(run / "cleaning")
-    in_source.write(run / "split.csv")
+    table.write(run.cleaning)
+    run.write_split(in_source)
     return parts
 
 
-def parts_of(run: Path, cells: CellSet) -> Parts:
+def parts_of(folder: Path, cells: CellSet) -> Parts:
     """The parts of a run that was prepared before, from the cells of its source.
 
     Raises:
         KitError: ``cells`` are not those of the run.
     """
-    parts = _parts(cells, read_split(run / "split.csv"))
+    run = Run(folder)
+    split = run.read_split()
+    last = max(int(getattr(split, part).max(initial=0)) for part in PARTS)
+    if last >= len(cells):
+        raise KitError(
+            f"{cells.origin} is not what {folder} was trained on: expected more than {last} images, got {len(cells)}. "
+            "Give the same --data."
+        )
+    parts = _parts(cells, split)
     _refuse_other_cells(parts, run, cells)
     return parts
 
 
-def clean_and_composite(parts: Parts, part: str) -> dict[str, CellSet]:
-    """The cells of a ``part`` in `CORRUPTION_SEEDS` as they are and under its frozen composite corruption, by set."""
-    cells = getattr(parts, part)
-    return {"clean": cells, "composite": corrupt(cells, CORRUPTION_SEEDS[part])}
-
-
-def fit(parts: Parts, config: TrainingConfig, run: Path, devices: int = 1) -> None:
-    """Train, or go on training, in ``run``; the clean and the corrupted validation set are measured every epoch.
+def fit(parts: Parts, recipe: TrainingConfig, folder: Path, devices: int = 1, request: Request = FROM_PYTHON) -> None:
+    """Train, or go on training, in ``folder``; the clean and the corrupted validation set are measured every epoch.
 
     Raises:
         KitError: ``model.py`` is not there for the zip, which is found before the training and not after it, or what
             `loop.train` raises.
     """
     shipped(MODEL)
-    train(parts.train, clean_and_composite(parts, "validation"), config, run, devices)
+    train(parts.train, parts.sets("validation"), recipe, folder, devices, request)
 
 
-def measure(run: Path, parts: Parts, tta_level: int) -> dict[str, Any]:
+def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ...]:
     """Evaluate validation and hold-out, clean and corrupted, without views and at ``tta_level`` with gated views.
 
-    Writes ``gate.json``, with the gate chosen on the validation cells, and writes and returns ``evaluation.json``:
-    part -> set -> ``tta0`` .. -> the metrics of `evaluation.evaluate`, on corrupted sets with ``by_corruption``. Writes
-    ``errors.npz`` too.
+    The gate is chosen on the validation cells. What was measured at other levels stays. The errors that are kept are
+    those at ``tta_level``, unless the run's zip has another.
+
+    Returns:
+        All that was measured of the run.
     """
-    network = load_network(run)
-    sets = {part: clean_and_composite(parts, part) for part in CORRUPTION_SEEDS}
-
-    def predicted(level: int) -> dict[str, dict[str, np.ndarray]]:
-        return {
-            part: {name: predict_probabilities(network, cells.images, level) for name, cells in named.items()}
-            for part, named in sets.items()
-        }
-
-    first = predicted(0)
-    result: dict[str, Any] = {
-        part: {name: {"tta0": _evaluated(cells, first[part][name])} for name, cells in named.items()}
-        for part, named in sets.items()
-    }
-    submitted = first["holdout"]
+    run, views = Run(folder), TTA_VIEWS[tta_level]
+    network = run.network()
+    sets = {(part, name): cells for part in CORRUPTION_SEEDS for name, cells in parts.sets(part).items()}
+    first = {key: predict_probabilities(network, cells.images) for key, cells in sets.items()}
+    rows = [_measured(key, cells, 1, first[key]) for key, cells in sets.items()]
+    submitted = first
     if tta_level:
-        views = predicted(tta_level)
-        gate = max(choose_gate(first["validation"][name], views["validation"][name]) for name in sets["validation"])
-        effects: dict[str, Any] = {part: {} for part in sets}
-        for part, named in sets.items():
-            for name, cells in named.items():
-                pair = first[part][name], views[part][name]
-                result[part][name][f"tta{tta_level}"] = _evaluated(cells, gated(*pair, gate))
-                effects[part][name] = gate_effect(cells.labels, *pair, gate, tta_level)
-        write_gate(run, tta_level, gate, effects)
-        submitted = {name: gated(first["holdout"][name], views["holdout"][name], gate) for name in submitted}
-    errors = {name: confident_errors(network, cells, submitted[name]) for name, cells in sets["holdout"].items()}
-    write_errors(run, errors)
-    write_json(run / "evaluation.json", result)
-    return result
+        all_views = {key: predict_probabilities(network, cells.images, tta_level) for key, cells in sets.items()}
+        gate = max(choose_gate(first[key], all_views[key]) for key in sets if key[0] == "validation")
+        submitted = {key: gated(first[key], all_views[key], gate) for key in sets}
+        gated_rows = [_measured(key, cells, views, submitted[key]) for key, cells in sets.items()]
+        effects = [
+            gate_effect(row, cells.labels, first[key], all_views[key], gate)
+            for row, (key, cells) in zip(gated_rows, sets.items(), strict=True)
+        ]
+        run.add(Gate(views, gate, tuple(effects)))
+        rows += gated_rows
+    if not run.holds(Summary) or run.read(Summary).views == views:
+        holdout = {name: ("holdout", name) for name in parts.sets("holdout")}
+        run.write_errors({name: confident_errors(network, sets[key], submitted[key]) for name, key in holdout.items()})
+    return run.add(*rows)
 
 
-def measure_medmnist_c(run: Path, parts: Parts, images: int) -> ErrorRow:
-    """Measure MedMNIST-C on single views of the first ``images`` hold-out cells; write ``medmnist_c.json``.
+def measure_medmnist_c(folder: Path, parts: Parts, images: int) -> ErrorRow:
+    """Measure MedMNIST-C on single views of the first ``images`` hold-out cells, and record it.
 
     Returns:
         The row to put beside the published ones.
     """
-    network = load_network(run)
+    run = Run(folder)
+    network = run.network()
     cells = parts.holdout.take(np.arange(min(images, len(parts.holdout))))
 
     def predicted(cells: CellSet) -> np.ndarray:
@@ -182,30 +188,27 @@ def measure_medmnist_c(run: Path, parts: Parts, images: int) -> ErrorRow:
 
     clean = balanced_error(cells, predicted(cells))
     errors, accuracy = errors_by_severity(predicted, cells, CORRUPTION_SEEDS["holdout"])
-    write_json(
-        run / "medmnist_c.json",
-        {"images": len(cells), "accuracy": accuracy, "balanced_error": {"clean": clean, "medmnist_c": errors}},
-    )
-    return error_row(run.resolve().name, clean, errors)
+    run.write(MedmnistC(len(cells), accuracy, clean, {name: tuple(own) for name, own in errors.items()}))
+    return error_row(run.name, clean, errors)
 
 
-def submit(run: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, float]]:
+def submit(folder: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, float]]:
     """Package the run and score that very zip on the clean and on the corrupted hold-out.
 
     Returns:
         The leaderboard's columns by set.
 
     Raises:
-        KitError: the zip is refused, fails, or does not score what the evaluation measured in this process, but for
-            `ZIP_TOLERANCE`.
+        KitError: the run was not evaluated at ``tta_level``, or the zip is refused, fails, or does not score what the
+            evaluation measured in this process, but for `ZIP_TOLERANCE`.
     """
-    zip_path = run / "submission.zip"
-    package(run, zip_path, tta_level, force=True)
-    evaluation = read_json(run / "evaluation.json")["holdout"]
+    run = Run(folder)
+    evaluated = metrics_by_set(run.rows(Measurement), "holdout", TTA_VIEWS[tta_level])
+    package(folder, run.submission, tta_level, force=True)
     scores = {}
-    for name, cells in clean_and_composite(parts, "holdout").items():
-        scores[name] = score(zip_path, cells, run / "score" / name, checks=False)
-        measured = evaluation[name][f"tta{tta_level}"]["accuracy"]
+    for name, cells in parts.sets("holdout").items():
+        scores[name] = score(run.submission, cells, run.score(name), checks=False)
+        measured = evaluated[name].accuracy
         surplus = round((scores[name]["accuracy"] - measured) * len(cells))
         if abs(surplus) > max(1, ZIP_TOLERANCE * len(cells)):
             raise KitError(
@@ -220,68 +223,51 @@ def submit(run: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, float
 
 def walk(
     cells: CellSet,
-    config: TrainingConfig,
+    recipe: TrainingConfig,
     tta_level: int,
-    run: Path,
+    folder: Path,
     settings: CleaningSettings,
     devices: int = 1,
-) -> dict[str, Any]:
-    """All stages, from ``cells`` to a scored zip in ``run``, trained on ``devices``.
+    request: Request = FROM_PYTHON,
+) -> Summary:
+    """All stages, from ``cells`` to a scored zip in ``folder``, trained on ``devices``; return what it records."""
+    run, seconds = Run(folder), dict[str, float]()
 
-    Returns:
-        What ``summary.json`` holds: the cleaning's counts, the sizes of the parts, the accuracy by part and set at
-        ``tta_level``, the zip's scores, and the seconds of each stage.
-    """
-    seconds: dict[str, float] = {}
-
-    def timed(stage: str, began: float) -> None:
+    @contextmanager
+    def timed(stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
         seconds[stage] = round(time.perf_counter() - began, 1)
 
-    began = time.perf_counter()
-    parts = prepare(cells, run, settings)
-    timed("clean and split", began)
-    print(
-        f"{len(cells)} images, kept: {', '.join(f'{len(getattr(parts, part))} {part}' for part in PARTS)}", flush=True
-    )
-    began = time.perf_counter()
-    fit(parts, config, run, devices)
-    timed("train", began)
-    began = time.perf_counter()
-    evaluation = measure(run, parts, tta_level)
-    timed("evaluate", began)
-    began = time.perf_counter()
-    scores = submit(run, parts, tta_level)
-    timed("package and score", began)
-    summary = {
-        "cells": cells.origin,
-        "cleaning": read_json(run / "cleaning" / "cleaning.json"),
-        "parts": {part: len(getattr(parts, part)) for part in PARTS},
-        "tta_level": tta_level,
-        "accuracy": {
-            part: {name: levels[f"tta{tta_level}"]["accuracy"] for name, levels in sets.items()}
-            for part, sets in evaluation.items()
-        },
-        "scores": scores,
-        "seconds": seconds,
-    }
-    write_json(run / "summary.json", summary)
+    with timed("clean and split"):
+        parts = prepare(cells, folder, settings)
+    sizes = {part: len(getattr(parts, part)) for part in PARTS}
+    print(f"{len(cells)} images, kept: {', '.join(f'{size} {part}' for part, size in sizes.items())}", flush=True)
+    with timed("train"):
+        fit(parts, recipe, folder, devices, request)
+    with timed("evaluate"):
+        measure(folder, parts, tta_level)
+    with timed("package and score"):
+        scores = submit(folder, parts, tta_level)
+    summary = Summary(cells.origin, run.read(CleaningCounts), sizes, TTA_VIEWS[tta_level], scores, seconds)
+    run.write(summary)
     return summary
 
 
-def _evaluated(cells: CellSet, probabilities: np.ndarray) -> dict[str, object]:
+def _measured(key: tuple[str, str], cells: CellSet, views: int, probabilities: np.ndarray) -> Measurement:
     metrics = evaluate(cells.labels, probabilities)
-    if cells.corruptions is None:
-        return metrics
-    found = accuracy_by_corruption(cells.labels, probabilities.argmax(axis=1), cells.corruptions.tolist())
-    return {**metrics, "by_corruption": {name: list(figures) for name, figures in found.items()}}
+    if cells.corruptions is not None:
+        labels = probabilities.argmax(axis=1)
+        metrics["by_corruption"] = accuracy_by_corruption(cells.labels, labels, cells.corruptions.tolist())
+    return Measurement(*key, views, decoded(metrics, Metrics))
 
 
-def _refuse_other_cells(parts: Parts, run: Path, cells: CellSet) -> None:
-    trained_on = read_json(run / "config.json")["data_sha256"]
+def _refuse_other_cells(parts: Parts, run: Run, cells: CellSet) -> None:
+    trained_on = run.read(Config).data_sha256
     if parts.train.sha256 != trained_on:
         raise KitError(
-            f"{cells.origin} is not what {run} was trained on: expected training cells with sha256 {trained_on[:12]}, "
-            f"got {parts.train.sha256[:12]}. Give the same --data, or another folder with --out."
+            f"{cells.origin} is not what {run.folder} was trained on: expected training cells with sha256 "
+            f"{trained_on[:12]}, got {parts.train.sha256[:12]}. Give the same --data, or another folder with --out."
         )
 
 

@@ -41,7 +41,7 @@ def main() -> None:
             phases=(Phase("randaugment", 4, "randaugment", 64, batch_size=32, learning_rate=7e-4, warmup_steps=100),),
         ),
     }
-    sets = walk.clean_and_composite(parts, "validation")
+    sets = parts.sets("validation")
     accuracy: dict[str, dict[str, float]] = {}
     for policy, config in configs.items():
         network = train(parts.train, {}, config, options.out / policy)

@@ -35,7 +35,7 @@ from bloodcells.environment import describe_environment
 from bloodcells.files import sha256_of, write_json
 from bloodcells.network.flatbuffer import usable_cores
 from bloodcells.network.inference import TTA_VIEWS, dihedral, views_of
-from bloodcells.training.loop import load_network
+from bloodcells.run import Run
 
 TURN = 256
 PLAIN_BATCH = 64
@@ -53,20 +53,19 @@ def main() -> None:
     options = parser.parse_args()
     parts = walk.parts_of(options.run, open_source(options.data, Path("data"), chosen_competition()))
     sets = {
-        name: cells.take(np.arange(min(options.images, len(cells))))
-        for name, cells in walk.clean_and_composite(parts, "holdout").items()
+        name: cells.take(np.arange(min(options.images, len(cells)))) for name, cells in parts.sets("holdout").items()
     }
     with tempfile.TemporaryDirectory() as folder:
         submission = Path(folder) / "submission"
-        extract(options.run / "submission.zip", submission)
+        extract(Run(options.run).submission, submission)
         processes = measure_processes(submission, sets["composite"].images, options.many)
         model = load_model(submission)
-        network = load_network(options.run)
+        network = Run(options.run).network()
         levels = sorted({0, model.settings["tta_level"]})
         gate = model.settings["gate"]
         result = {
             "run": options.run.resolve().name,
-            "zip_sha256": sha256_of(options.run / "submission.zip"),
+            "zip_sha256": sha256_of(Run(options.run).submission),
             "working_size": model.settings["working_size"],
             "threads": usable_cores(),
             "gate": gate,

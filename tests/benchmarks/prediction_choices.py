@@ -25,11 +25,11 @@ from bloodcells import walk
 from bloodcells.competition import chosen_competition
 from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
-from bloodcells.files import read_json, write_json
+from bloodcells.files import write_json
 from bloodcells.measuring.evaluation import evaluate
 from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
 from bloodcells.network.network import BACKBONE, build_network
-from bloodcells.training.loop import load_network
+from bloodcells.run import Config, Run
 
 LARGER = (1.25, 1.5)
 BATCH_SIZE = 256  # whose activations take 10 GB at 96 px
@@ -54,14 +54,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     parts = walk.parts_of(options.run, open_source(options.data, Path("data"), chosen_competition()))
-    whole = walk.clean_and_composite(parts, "validation")
+    whole = parts.sets("validation")
     count = min(options.images, len(whole["clean"]))
     labels = whole["clean"].labels[:count]
     sets = {name: cells.images[:count] for name, cells in whole.items()}
     odd = (np.arange(count) % 2 == 1)[:, None, None, None]
     sets["mixed"] = np.where(odd, sets["clean"], sets["composite"])
 
-    network, size = load_network(options.run), read_json(options.run / "config.json")["working_size"]
+    run = Run(options.run)
+    network, size = run.network(), run.read(Config).recipe.working_size
     rows: list[dict[str, Any]] = []
 
     def measure(choice: str, predict: Any) -> dict[str, np.ndarray]:

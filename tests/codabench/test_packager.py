@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from competitions import BLOOD
+from invented_runs import begun_run
 
 from bloodcells.codabench import conversion, packager
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
@@ -17,11 +18,11 @@ from bloodcells.codabench.packager import FLATBUFFER, PackageSummary, package
 from bloodcells.codabench.worker import score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, write_json
+from bloodcells.files import WEIGHTS
 from bloodcells.measuring.evaluation import label_metrics
-from bloodcells.measuring.gate import write_gate
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.network.network import build_network
+from bloodcells.run import Gate, Run
 
 MEMBERS = ("model.py", "network.py", "inference.py", WEIGHTS, "flatbuffer.py", FLATBUFFER, "submission.json")
 
@@ -32,7 +33,7 @@ def broken_run(tmp_path: Path) -> Callable[..., Path]:
 
     def make(kernel: np.ndarray, **groups: np.ndarray) -> Path:
         run = tmp_path / "run"
-        write_json(run / "config.json", {"working_size": 32, "dropout": 0.2})
+        begun_run(run)
         with h5py.File(run / WEIGHTS, "w") as file:
             file["layers/dense/vars/0"] = kernel
             for name, values in groups.items():
@@ -119,9 +120,9 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kernel = head.get_weights()[0]
     kernel *= 3 / ((features - features.mean(axis=0)) @ kernel).std()
     head.set_weights([kernel, -features.mean(axis=0) @ kernel])
-    write_json(run / "config.json", {"working_size": 32, "dropout": 0.2})
+    begun_run(run)
     network.save_weights(run / WEIGHTS)
-    write_gate(run, 1, 0.5, {})
+    Run(run).add(Gate(4, 0.5, ()))
     return run
 
 
@@ -221,7 +222,7 @@ def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     code.mkdir()
     (code / "network.py").write_text(TINY_NETWORK)
     (code / "flatbuffer.py").write_text(TINY_FLATBUFFER)
-    write_json(run / "config.json", {"working_size": 32, "dropout": 0.2})
+    begun_run(run)
     with h5py.File(run / WEIGHTS, "w") as file:
         file["kernel"] = np.ones(3)
     scope: dict[str, Callable[..., np.ndarray]] = {}

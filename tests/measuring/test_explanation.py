@@ -5,8 +5,9 @@ from competitions import BLOOD
 
 from bloodcells.data.cells import CellSet
 from bloodcells.measuring import explanation
-from bloodcells.measuring.explanation import activation_maps, confident_errors, read_errors, write_errors
+from bloodcells.measuring.explanation import activation_maps, confident_errors
 from bloodcells.network.network import BACKBONE, build_network
+from bloodcells.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,8 @@ def test_a_map_turns_with_its_image(network, cells):
 def test_a_set_without_errors_is_kept_and_read_as_one(network, cells, tmp_path):
     none = confident_errors(network, cells, np.eye(4)[cells.labels])
     some = confident_errors(network, cells, np.eye(4)[(cells.labels + 1) % 4])
-    write_errors(tmp_path, {"clean": none, "composite": some})
-    kept = read_errors(tmp_path)
+    Run(tmp_path).write_errors({"clean": none, "composite": some})
+    kept = Run(tmp_path).read_errors()
     assert len(kept["clean"].images) == 0
     np.testing.assert_array_equal(kept["composite"].maps, some.maps)
-    assert read_errors(tmp_path / "elsewhere") == {}
+    assert Run(tmp_path / "elsewhere").read_errors() == {}

@@ -1,9 +1,10 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from bloodcells.measuring.gate import choose_gate, gate_effect, gated, read_gate, write_gate
+from bloodcells.decoding import decoded
+from bloodcells.measuring.evaluation import evaluate
+from bloodcells.measuring.gate import choose_gate, gate_effect, gated
+from bloodcells.run import GateEffect, Measurement, Metrics
 
 
 def probabilities(margins: np.ndarray, best: np.ndarray | None = None) -> np.ndarray:
@@ -49,25 +50,21 @@ def test_a_certain_image_can_still_be_caught() -> None:
 def test_what_a_gate_does() -> None:
     first, views = probabilities(MARGINS), views_that_change(900, 100)
     labels = views.argmax(axis=1)
-    effect = gate_effect(labels, first, views, 0.5, level=2)
-    assert effect == {
-        "images": 1000,
-        "accuracy_first_view": pytest.approx(0.998),
-        "accuracy_all_views": 1.0,
-        "accuracy_gated": pytest.approx(0.999),
-        "equal_labels": pytest.approx(0.999),
-        "views_per_image": pytest.approx(1 + 7 * 0.5),
-    }
+    metrics = decoded(evaluate(labels, gated(first, views, 0.5)), Metrics)
+    effect = gate_effect(Measurement("holdout", "clean", 8, metrics), labels, first, views, 0.5)
+    assert effect == GateEffect(
+        part="holdout",
+        set="clean",
+        images=1000,
+        accuracy_first_view=pytest.approx(0.998),
+        accuracy_all_views=1.0,
+        accuracy_gated=pytest.approx(0.999),
+        equal_labels=pytest.approx(0.999),
+        views_per_image=pytest.approx(1 + 7 * 0.5),
+    )
 
 
 def test_without_a_gate_all_views_count() -> None:
     first, views = probabilities(MARGINS), views_that_change(3)
     np.testing.assert_array_equal(gated(first, views, None), views)
     np.testing.assert_array_equal(gated(first, views, 0.0), first)
-
-
-def test_a_run_keeps_the_gate_of_one_level(tmp_path: Path) -> None:
-    assert read_gate(tmp_path, 1) is None
-    write_gate(tmp_path, 1, 0.25, {"validation": {}})
-    assert read_gate(tmp_path, 1) == 0.25
-    assert read_gate(tmp_path, 2) is None

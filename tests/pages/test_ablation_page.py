@@ -105,7 +105,7 @@ def test_drawn_again_it_is_the_same(page, folder, tmp_path):
 
 
 def test_an_ablation_is_no_run(page):
-    assert read_records(page.parent) == []
+    assert read_records(page.parent) == {}
 
 
 @pytest.mark.parametrize("arms", [["flips"], ["cutmix", "unheard_of"]])

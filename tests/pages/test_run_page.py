@@ -1,39 +1,36 @@
-import inspect
 import re
+import shutil
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-from competitions import BLOOD
 from PIL import Image
 
-from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, write_json
 from bloodcells.pages.plots import learning_curves, recall_by_class
-from bloodcells.pages.record import read_records, run_record
-from bloodcells.pages.run_page import draw_run, run_page
-
-DRAWN_BY_DEFAULT = inspect.signature(draw_smear).parameters["cells"].default
+from bloodcells.pages.record import read_record, read_records, run_record
+from bloodcells.pages.run_page import draw_run, redraw_run, run_page
+from bloodcells.run import Config, Epoch, Measurement, Run, Summary
 
 
 def test_page_names_n_seed_hardware_and_command(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
     for fact in ("seed 0", "2 cores (Invented CPU), no GPU", "| train | 1280 |", "same 160 cells"):
         assert fact in text
-    command = "bloodcells run --data data/training_set.npz --profile quick --init backbone.h5 --seed 0 --tta 1"
-    assert f"{command} --out runs/invented-quick-0" in text
+    command = "bloodcells run --data training_set.npz --init=backbone.h5 --tta 1 --out runs/invented-quick-0"
+    assert f"```\n{command}\n```" in text
+    assert "| bloodcells | 1.2, commit abc1234+changes |" in text
 
 
 def test_page_holds_the_figures_of_the_record(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
-    record = read_json(page / "record.json")
-    for part, sets in record["metrics"].items():
-        for name, levels in sets.items():
-            for level, words in (("tta0", "single view"), ("tta1", "4 rotations")):
-                assert f"| {part} | {name} | {words} | 160 | {levels[level]['accuracy']:.4f} |" in text
-    for scores in record["scores"].values():
+    record = read_record(page)
+    for row in record.measurements:
+        words = {1: "single view", 4: "4 rotations"}[row.views]
+        assert f"| {row.part} | {row.set} | {words} | 160 | {row.metrics.accuracy:.4f} |" in text
+    for scores in record.summary.scores.values():
         assert f"{scores['accuracy']:.4f}" in text
 
 
@@ -49,18 +46,20 @@ def test_phases_are_listed_with_what_they_reached(page: Path) -> None:
 
 
 def test_set_that_was_not_measured_after_an_epoch_is_a_dash_and_a_gap(run_folder: Path) -> None:
+    epochs = [
+        replace(epoch, validation={"clean": epoch.validation["clean"]}) for epoch in Run(run_folder).rows(Epoch)[:2]
+    ]
+    Run(run_folder).add(*epochs)
     record = run_record(run_folder)
-    for epoch in record["epochs"][:2]:
-        del epoch["composite_accuracy"]
     assert "| head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | – |" in run_page(record)
-    composite = learning_curves(record["epochs"]).axes[0].lines[1].get_ydata()
+    composite = learning_curves(record.epochs).axes[0].lines[1].get_ydata()
     assert np.isnan(composite[:2]).all() and np.isfinite(composite[2:]).all()
 
 
 def test_names_of_phases_do_not_touch_each_other() -> None:
     lengths = {"flips": 3, "chain, 64 px": 4, "warm restart": 4, "whole depth": 90, "a late one": 2, "end": 5}
     phases = [name for name, length in lengths.items() for _ in range(length)]
-    epochs = [{"epoch": number, "phase": phase, "accuracy": 0.5} for number, phase in enumerate(phases, 1)]
+    epochs = [Epoch(number, phase, 0.5, 1.0, {}, 1e-3, 1.0, 1.0) for number, phase in enumerate(phases, 1)]
     figure = learning_curves(epochs)
     figure.draw_without_rendering()
     names = [text.get_window_extent() for text in figure.axes[0].texts]
@@ -81,7 +80,7 @@ def test_nothing_private_or_heavy_is_published(page: Path) -> None:
     for path in page.iterdir():
         content = path.read_bytes()
         assert b"somebody" not in content and str(page.parent).encode() not in content
-    assert read_json(page / "record.json")["config"]["init"] == "backbone.h5"
+    assert read_record(page).config.recipe.init == "backbone.h5"
 
 
 def test_page_is_the_same_when_drawn_again(page: Path, run_folder: Path, tmp_path: Path) -> None:
@@ -91,36 +90,46 @@ def test_page_is_the_same_when_drawn_again(page: Path, run_folder: Path, tmp_pat
 
 
 def test_resumed_run_counts_the_seconds_of_all_epochs(run_folder: Path) -> None:
-    assert run_record(run_folder)["seconds"]["train"] == 400.0
+    assert run_record(run_folder).seconds["train"] == 400.0
 
 
-def test_settings_of_no_profile_have_no_command(run_folder: Path) -> None:
-    config = read_json(run_folder / "config.json")
-    write_json(run_folder / "config.json", {**config, "epochs": 99})
-    record = run_record(run_folder)
-    assert record["command"] is None
-    assert "No single command" in run_page(record)
+def test_run_from_python_says_so_and_a_note_stands_in_place_of_commands(run_folder: Path) -> None:
+    run, config = Run(run_folder), Run(run_folder).read(Config)
+    run.write(replace(config, commands=()))
+    assert "No command made this run" in run_page(run_record(run_folder))
+    run.write(replace(config, note="The last epochs were trained elsewhere."))
+    text = run_page(run_record(run_folder))
+    assert "The last epochs were trained elsewhere." in text and "bloodcells run" not in text
 
 
-@pytest.mark.parametrize(
-    ("origin", "data"),
-    [
-        (f"synthetic smear, {DRAWN_BY_DEFAULT} cells, seed 0", "--data synthetic "),
-        ("bloodmnist_128.npz", "--data bloodmnist "),
-        ("mine.npz", "--data data/mine.npz "),
-        ("synthetic smear, 400 cells, seed 0", None),
-    ],
-)
-def test_command_names_the_source(run_folder: Path, origin: str, data: str | None) -> None:
-    write_json(run_folder / "summary.json", {**read_json(run_folder / "summary.json"), "cells": origin})
-    command = run_record(run_folder)["command"]
-    assert command is None if data is None else data in command
+def test_every_command_that_made_the_figures_is_printed(run_folder: Path) -> None:
+    for _ in range(2):
+        Run(run_folder).note_commands("bloodcells evaluate --run runs/invented-quick-0 --tta 2")
+    text = run_page(run_record(run_folder))
+    assert "--out runs/invented-quick-0\nbloodcells evaluate --run runs/invented-quick-0 --tta 2\n```" in text
+
+
+def test_page_of_a_run_that_was_evaluated_at_another_level_shows_both(run_folder: Path) -> None:
+    rows = Run(run_folder).rows(Measurement)
+    Run(run_folder).add(*(replace(row, views=8) for row in rows if row.views == 4))
+    text = run_page(run_record(run_folder))
+    assert "| holdout | clean | 4 rotations |" in text and "| holdout | clean | 8 dihedral views |" in text
+
+
+def test_page_and_figures_are_drawn_from_the_record_alone(page: Path, tmp_path: Path) -> None:
+    shutil.copy(page / "record.json", tmp_path)
+    redraw_run(tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (page / path.name).read_bytes(), path.name
+    assert {path.name for path in page.iterdir()} - {path.name for path in tmp_path.iterdir()} == {"errors.jpg"}
 
 
 def test_class_without_cells_is_drawn(run_folder: Path) -> None:
-    sets = {name: levels["tta1"] for name, levels in read_json(run_folder / "evaluation.json")["holdout"].items()}
-    sets["composite"]["per_class_recall"][3] = None
-    offsets = recall_by_class(sets, BLOOD.classes, "recall").axes[0].collections[2].get_offsets()
+    record = run_record(run_folder)
+    sets = record.holdout
+    recall = sets["composite"].per_class_recall
+    sets["composite"] = replace(sets["composite"], per_class_recall=(*recall[:3], None, *recall[4:]))
+    offsets = recall_by_class(sets, record.config.competition.classes, "recall").axes[0].collections[2].get_offsets()
     assert offsets.shape == (8, 2) and offsets.mask[3, 0]
 
 
@@ -129,6 +138,12 @@ def test_incomplete_run_is_refused_in_one_line(run_folder: Path, tmp_path: Path)
     with pytest.raises(KitError, match=r"file not found: .*summary.json"):
         draw_run(run_folder, tmp_path / "page")
     assert not (tmp_path / "page").exists()
+
+
+def test_run_without_the_views_of_its_zip_is_refused(run_folder: Path) -> None:
+    Run(run_folder).write(replace(Run(run_folder).read(Summary), views=8))
+    with pytest.raises(KitError, match=r"expected metrics of the validation over 8 views, got those of no set"):
+        run_record(run_folder)
 
 
 def test_cut_off_metrics_are_refused(run_folder: Path) -> None:
@@ -140,6 +155,5 @@ def test_cut_off_metrics_are_refused(run_folder: Path) -> None:
 
 def test_records_of_runs_are_found_by_page(run_folder: Path, tmp_path: Path) -> None:
     for page in ("b", "a"):
-        write_json(tmp_path / "reports" / page / "record.json", run_record(run_folder))
-    write_json(tmp_path / "reports" / "other" / "record.json", {"kind": "cleaning"})
-    assert [record["page"] for record in read_records(tmp_path / "reports")] == ["a", "b"]
+        run_record(run_folder).write(tmp_path / "reports" / page)
+    assert list(read_records(tmp_path / "reports")) == ["a", "b"]

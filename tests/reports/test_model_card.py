@@ -1,20 +1,21 @@
 """The card of the weights that come with the kit says what they are."""
 
-from bloodcells.files import read_json, sha256_of
+from bloodcells.files import sha256_of
+from bloodcells.run import Config, HandedOn, Run
 from bloodcells.training.start import KIT
 from reports.make.model_card import model_card
 
 
 def test_the_weights_are_those_of_the_card() -> None:
-    told = read_json(KIT / "weights.json")
-    weights = KIT / told["file"]
-    assert weights.stat().st_size == told["bytes"]
-    assert sha256_of(weights) == told["sha256"]
-    assert told["sha256"] in model_card(KIT)
+    told, weights = Run(KIT).read(HandedOn), Run(KIT).weights
+    assert weights.name == told.file
+    assert weights.stat().st_size == told.bytes
+    assert sha256_of(weights) == told.sha256
+    assert told.sha256 in model_card(KIT)
 
 
 def test_the_card_warns() -> None:
     card = model_card(KIT)
     assert "Not for diagnosis" in card
     assert "CC BY 4.0" in " ".join(card.split())
-    assert read_json(KIT / "config.json")["init"] == "scratch", "weights made from ImageNet's must not be handed on"
+    assert Run(KIT).read(Config).recipe.init == "scratch", "weights made from ImageNet's must not be handed on"

@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from bloodcells.errors import KitError
-from bloodcells.files import write_json
 from bloodcells.pages.record import read_records, run_record
 from reports.make.readme import draw_picture, filled
 
@@ -31,9 +30,9 @@ TIMING = {
 
 def test_rows_are_made_from_the_records(run_folder: Path, tmp_path: Path) -> None:
     record = run_record(run_folder)
-    write_json(tmp_path / "reports" / "a-page" / "record.json", record)
+    record.write(tmp_path / "reports" / "a-page")
     readme = filled(TEMPLATE, read_records(tmp_path / "reports"), TIMING, "reports")
-    clean, composite = (record["scores"][name]["accuracy"] for name in ("clean", "composite"))
+    clean, composite = (record.summary.scores[name]["accuracy"] for name in ("clean", "composite"))
     assert (
         "| [this kit: EfficientNetB3, quick](reports/a-page/index.md) | training_set.npz | "
         f"{clean:.4f} (hold-out) | {composite:.4f} (composite hold-out) | 160 | "
@@ -47,20 +46,20 @@ def test_rows_are_made_from_the_records(run_folder: Path, tmp_path: Path) -> Non
 
 
 def test_filling_again_changes_nothing(run_folder: Path) -> None:
-    record = {**run_record(run_folder), "page": "a-page"}
-    once = filled(TEMPLATE, [record], TIMING, "reports")
-    assert filled(once, [record], TIMING, "reports") == once
+    records = {"a-page": run_record(run_folder)}
+    once = filled(TEMPLATE, records, TIMING, "reports")
+    assert filled(once, records, TIMING, "reports") == once
 
 
 def test_without_records_the_tables_say_so() -> None:
-    readme = filled(TEMPLATE, [], TIMING, "reports")
+    readme = filled(TEMPLATE, {}, TIMING, "reports")
     assert "| this kit | no run is published yet |" in readme
     assert "0.9687 (hidden set)" in readme
 
 
 def test_missing_marker_is_refused() -> None:
     with pytest.raises(KitError, match="lacks its costs"):
-        filled(TEMPLATE.replace("end of costs", "end"), [], TIMING, "reports")
+        filled(TEMPLATE.replace("end of costs", "end"), {}, TIMING, "reports")
 
 
 def test_picture_is_light_and_not_empty(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """One small run, cut off and resumed in every way: EfficientNetB3 at 32 px on a hundred synthetic cells."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +7,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from invented_runs import ENVIRONMENT, begun_run
 
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, read_json, write_json
+from bloodcells.files import WEIGHTS
 from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.run import Config, Environment, Epoch, Run
 from bloodcells.training import loop as training
 
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
@@ -33,10 +34,6 @@ def complete(cells, tmp_path_factory) -> Path:
     return run
 
 
-def lines(run: Path) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
 def cut_off_after(epoch: int, complete: Path, run: Path) -> None:
     """Make of a complete run the folder that a run killed during epoch ``epoch`` + 1 leaves."""
     shutil.copytree(complete, run)
@@ -47,15 +44,15 @@ def cut_off_after(epoch: int, complete: Path, run: Path) -> None:
 
 
 def test_a_run_folder_tells_the_whole_run(complete, cells):
-    config = json.loads((complete / "config.json").read_text())
-    assert config["data_sha256"] == cells.sha256
-    assert config["policy"] == "flips"
-    assert json.loads((complete / "environment.json").read_text())["backend"] == "tensorflow"
-    records = lines(complete)
-    assert [record["epoch"] for record in records] == [1, 2, 3]
-    assert [record["phase"] for record in records] == ["head", "fine-tuning", "fine-tuning"]
-    assert all(0 <= record["clean_accuracy"] <= 1 for record in records)
-    assert records[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
+    config = Run(complete).read(Config)
+    assert config.data_sha256 == cells.sha256
+    assert config.recipe == CONFIG
+    assert Run(complete).read(Environment).backend == "tensorflow"
+    records = Run(complete).rows(Epoch)
+    assert [record.epoch for record in records] == [1, 2, 3]
+    assert [record.phase for record in records] == ["head", "fine-tuning", "fine-tuning"]
+    assert all(0 <= record.validation["clean"] <= 1 for record in records)
+    assert records[-1].learning_rate == pytest.approx(0, abs=1e-9)
 
 
 def test_only_the_last_two_checkpoints_are_kept(complete):
@@ -75,7 +72,7 @@ def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
     training.train(cells, {}, replace(CONFIG, phases=(HEAD,)), run)
     keras.utils.set_random_seed(CONFIG.seed)
     untrained = training.build_network(96, 32, 8, CONFIG.dropout)
-    trained = training.load_network(run)
+    trained = Run(run).network()
     for before, after in zip(
         untrained.get_layer(training.BACKBONE).get_weights(),
         trained.get_layer(training.BACKBONE).get_weights(),
@@ -101,22 +98,21 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(complete, cells, tmp_
     output = capsys.readouterr().out
     assert "epoch-0003.weights.h5 cannot be read" in output
     assert "resumed after epoch 2" in output
-    assert [record["epoch"] for record in lines(run)] == [1, 2, 3]
+    assert [record.epoch for record in Run(run).rows(Epoch)] == [1, 2, 3]
     np.testing.assert_allclose(
-        training.load_network(run).predict(cells.images.astype(np.float32), verbose=0),
-        training.load_network(complete).predict(cells.images.astype(np.float32), verbose=0),
+        Run(run).network().predict(cells.images.astype(np.float32), verbose=0),
+        Run(complete).network().predict(cells.images.astype(np.float32), verbose=0),
         atol=0.02,
     )
 
 
-def test_a_run_that_goes_on_elsewhere_says_where(tmp_path, monkeypatch):
-    write_json(tmp_path / "environment.json", {"cores": 2, "accelerators": []})
+def test_a_run_that_goes_on_elsewhere_says_where(tmp_path):
+    run = begun_run(tmp_path)
     for done, cores in ((1, 2), (2, 16), (3, 16), (4, 2)):
-        monkeypatch.setattr(training, "describe_environment", lambda c=cores: {"cores": c, "accelerators": []})
-        training._record_environment(tmp_path, done)
-    recorded = read_json(tmp_path / "environment.json")
-    assert recorded["cores"] == 2
-    assert [(one["after_epoch"], one["cores"]) for one in recorded["continued"]] == [(2, 16), (4, 2)]
+        run.go_on_in(replace(ENVIRONMENT, cores=cores, after_epoch=done))
+    recorded = run.read(Environment)
+    assert recorded.cores == 2
+    assert [(one.after_epoch, one.cores) for one in recorded.continued] == [(2, 16), (4, 2)]
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"phases": (WHOLE,)}])
@@ -141,13 +137,11 @@ def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_p
     (run / WEIGHTS).unlink()
     larger = Phase("larger", 1, "flips", 48, batch_size=16, learning_rate=0.0)
     grown = replace(CONFIG, phases=(HEAD, WHOLE, larger))
-    write_json(run / "config.json", {**grown.as_dict(), "data_sha256": cells.sha256, "data_origin": cells.origin})
+    Run(run).write(replace(Run(run).read(Config), recipe=grown))
     training.train(cells, {}, grown, run)
-    network = training.load_network(run)
+    network = Run(run).network()
     assert network.get_layer(training.BACKBONE).input_shape == (None, 48, 48, 3)
-    for variable, before in zip(
-        network.trainable_variables, training.load_network(complete).trainable_variables, strict=True
-    ):
+    for variable, before in zip(network.trainable_variables, Run(complete).network().trainable_variables, strict=True):
         np.testing.assert_array_equal(variable, before)
 
 
@@ -157,7 +151,7 @@ def test_a_line_of_metrics_without_any_checkpoint_is_dropped(complete, cells, tm
     cut_off_after(0, complete, run)
     (run / "metrics.jsonl").write_text((complete / "metrics.jsonl").read_text().splitlines(keepends=True)[0])
     training.train(cells, {"clean": cells}, CONFIG, run)
-    assert [record["epoch"] for record in lines(run)] == [1, 2, 3]
+    assert [record.epoch for record in Run(run).rows(Epoch)] == [1, 2, 3]
 
 
 def test_a_folder_of_other_cells_is_refused(complete, cells):
@@ -185,11 +179,11 @@ def test_fewer_cells_than_a_batch_are_refused_before_anything_is_written(cells, 
 def test_an_unfinished_run_has_no_network_yet(complete, tmp_path):
     cut_off_after(2, complete, tmp_path / "run")
     with pytest.raises(KitError, match="is not trained to its end"):
-        training.load_network(tmp_path / "run")
+        Run(tmp_path / "run").network()
 
 
 def test_truncated_weights_are_told_as_such(complete, tmp_path):
     shutil.copytree(complete, tmp_path / "run")
     (tmp_path / "run" / WEIGHTS).write_bytes(b"\x89HDF\r\n\x1a\n")
     with pytest.raises(KitError, match="truncated"):
-        training.load_network(tmp_path / "run")
+        Run(tmp_path / "run").network()

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
+from invented_runs import begun_run
 
 from bloodcells.errors import KitError
-from bloodcells.files import write_json
 from bloodcells.network.network import IMAGENET_MEAN, IMAGENET_STD, build_network
 from bloodcells.training.start import KIT, initialise, starting_point
 
@@ -110,7 +110,7 @@ def test_auto_downloads_nothing_for_the_smear(no_network, capsys):
 
 
 def test_auto_stays_with_what_a_run_began_with(no_network, tmp_path):
-    write_json(tmp_path / "config.json", {"init": "imagenet"})
+    begun_run(tmp_path, init="imagenet")
     assert starting_point("auto", "data/training_set.npz", tmp_path) == "imagenet"
 
 

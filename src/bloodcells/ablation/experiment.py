@@ -29,9 +29,9 @@ from bloodcells.corruption.corruption_error import balanced_error, errors_by_sev
 from bloodcells.data.cells import CellSet
 from bloodcells.environment import describe_environment
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, read_json_lines, sha256_of
+from bloodcells.files import sha256_of
 from bloodcells.network.inference import predict_probabilities
-from bloodcells.training.callbacks import METRICS
+from bloodcells.run import Epoch, Run
 from bloodcells.training.loop import train
 
 _SUBSET_SEED = 0
@@ -59,7 +59,7 @@ class Experiment:
     @property
     def start(self) -> Path:
         """The weights that every arm starts from."""
-        return self.folder / "start" / WEIGHTS
+        return Run(self.folder / "start").weights
 
     def paired_sets(self) -> dict[str, CellSet]:
         """The validation cells as they are and under the frozen composite corruption, by set of ``PAIRED_SETS``."""
@@ -96,7 +96,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
     budget, run = experiment.budget, experiment.folder / "runs" / f"{arm}-{seed}"
     config = budget.arm_config(arm_named(arm), seed, str(experiment.start))
     network = train(experiment.training, {}, config, run)
-    epochs = read_json_lines(run / METRICS)
+    epochs = Run(run).rows(Epoch)
 
     def predicted(cells: CellSet) -> np.ndarray:
         return predict_probabilities(network, cells.images).argmax(axis=1)
@@ -120,8 +120,8 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
         balanced_error=BalancedErrors(balanced_error(medmnist, predicted(medmnist)), errors),
         composite_families=_by_family(correct["composite"]),
         steps=budget.epochs * (len(experiment.training) // budget.batch_size),
-        train_seconds=round(sum(epoch["seconds"] for epoch in epochs), 1),
-        images_per_second=epochs[-1]["images_per_second"],
+        train_seconds=round(sum(epoch.seconds for epoch in epochs), 1),
+        images_per_second=epochs[-1].images_per_second,
         policy_images_per_second=_throughput(experiment.training, config.policy, budget.batch_size),
         environment=describe_environment(),
     )

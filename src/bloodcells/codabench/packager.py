@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from bloodcells.codabench.golden import golden_images
 from bloodcells.codabench.isolation import Machine
 from bloodcells.codabench.modelfiles import check_weights
 from bloodcells.codabench.rehearsal import rehearse
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, read_json, replacing, sha256_of, write_json
-from bloodcells.measuring.gate import read_gate
-from bloodcells.network.inference import predict_probabilities
+from bloodcells.files import WEIGHTS, replacing, sha256_of, write_json
+from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
+from bloodcells.run import Config, Run
 from bloodcells.shipped import shipped
 
 FLATBUFFER = "network.tflite"
@@ -51,7 +50,7 @@ class PackageSummary:
     gate: float | None
 
 
-def package(run: Path, out: Path, tta_level: int, force: bool = False, backend: str = "tflite") -> PackageSummary:
+def package(folder: Path, out: Path, tta_level: int, force: bool = False, backend: str = "tflite") -> PackageSummary:
     """Write the submission zip of a training run: flat, and byte for byte the same for the same run.
 
     The zip is put in its place only after its ``Model``, unpacked into an isolated process, has returned the
@@ -59,7 +58,7 @@ def package(run: Path, out: Path, tta_level: int, force: bool = False, backend: 
     holds twice: for the flatbuffer, and for Keras, which stands in where the flatbuffer cannot be run.
 
     Args:
-        run: run folder with ``config.json`` and the weights, and mostly ``gate.json``.
+        folder: of the run, trained to its end.
         out: the zip to write.
         tta_level: 0 none, 1 the four rotations, 2 the eight dihedral views.
         force: replace ``out`` if it exists.
@@ -75,28 +74,29 @@ def package(run: Path, out: Path, tta_level: int, force: bool = False, backend: 
         raise KitError(f"unknown TTA level: expected 0, 1 or 2, got {tta_level}. Choose one with --tta.")
     if backend not in BACKENDS:
         raise KitError(f"unknown backend: expected {' or '.join(BACKENDS)}, got {backend!r}. Choose with --backend.")
+    run = Run(folder)
     files = {
         "model.py": shipped(MODEL),
         "network.py": _NETWORK / "network.py",
         "inference.py": _NETWORK / "inference.py",
-        WEIGHTS: run / WEIGHTS,
+        WEIGHTS: run.weights,
     }
     if backend == "tflite":
         files["flatbuffer.py"] = _NETWORK / "flatbuffer.py"
-    _refuse_missing(files, run)
+    _refuse_missing(files, folder)
     _check_run_weights(files[WEIGHTS])
-    settings = _settings(run, tta_level, backend)
-    network = _trained_network(run, settings)
+    settings, competition = _settings(run, tta_level, backend), run.read(Config).competition
+    network = run.network()
     settings["golden"] = _golden_outputs(network, settings)
-    with tempfile.TemporaryDirectory() as folder, replacing(out) as beside:
+    with tempfile.TemporaryDirectory() as work, replacing(out) as beside:
         if backend == "tflite":
-            files[FLATBUFFER] = _converted(network, Path(folder))
+            files[FLATBUFFER] = _converted(network, Path(work))
             settings["flatbuffer_sha256"] = sha256_of(files[FLATBUFFER])
         _write_zip(beside, files, settings)
-        members = check_archive(beside, COMPETITION.size_limit, out.name)
-        projected = _rehearsed_seconds(beside)
+        members = check_archive(beside, competition.size_limit, out.name)
+        projected = _rehearsed_seconds(beside, competition)
         if backend == "tflite":
-            _rehearse_stand_in(beside, network, settings)
+            _rehearse_stand_in(beside, network, settings, competition)
     names = tuple(member.filename for member in members)
     return PackageSummary(out, out.stat().st_size, sha256_of(out), names, projected, settings["gate"])
 
@@ -119,39 +119,21 @@ def _check_run_weights(path: Path) -> None:
         )
 
 
-def _settings(run: Path, tta_level: int, backend: str) -> dict[str, Any]:
+def _settings(run: Run, tta_level: int, backend: str) -> dict[str, Any]:
     """What ``model.py`` reads: everything that is not weights or code."""
-    config = read_json(run / "config.json")
+    config = run.read(Config)
     return {
-        "image_size": COMPETITION.image_size,
-        "working_size": config["working_size"],
-        "dropout": config["dropout"],
-        "classes": COMPETITION.classes,
+        "image_size": config.competition.image_size,
+        "working_size": config.recipe.working_size,
+        "dropout": config.recipe.dropout,
+        "classes": config.competition.classes,
         "tta_level": tta_level,
-        "gate": read_gate(run, tta_level),
+        "gate": run.gate(TTA_VIEWS[tta_level]),
         "batch_size": BACKENDS[backend],
         "flatbuffer": FLATBUFFER if backend == "tflite" else None,
         "weights": WEIGHTS,
-        "weights_sha256": sha256_of(run / WEIGHTS),
+        "weights_sha256": sha256_of(run.weights),
     }
-
-
-def _trained_network(run: Path, settings: dict[str, Any]) -> Any:
-    """The network of the run, a ``keras.Model``."""
-    from bloodcells.network.network import build_network  # imports Keras, which takes seconds
-
-    classes = len(settings["classes"])
-    network = build_network(settings["image_size"], settings["working_size"], classes, settings["dropout"])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that it leaves at random
-            network.load_weights(run / WEIGHTS)
-    except (ValueError, UserWarning) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise KitError(
-            f"{run / WEIGHTS} does not fit the network of its config.json: {reason}. Train again."
-        ) from error
-    return network
 
 
 def _golden_outputs(network: Any, settings: dict[str, Any]) -> list[list[float]]:
@@ -178,7 +160,7 @@ def _write_zip(path: Path, files: dict[str, Path], settings: dict[str, Any]) -> 
         archive.writestr("submission.json", json.dumps(settings, indent=1, allow_nan=False) + "\n")
 
 
-def _rehearsed_seconds(path: Path) -> float:
+def _rehearsed_seconds(path: Path, competition: Competition) -> float:
     """Unpack the zip, run the checks in an isolated process, and refuse what did not hold.
 
     Returns:
@@ -187,10 +169,10 @@ def _rehearsed_seconds(path: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         extract(path, work / "submission")
-        return _rehearsed(work, "")
+        return _rehearsed(work, competition, "")
 
 
-def _rehearse_stand_in(path: Path, network: Any, settings: dict[str, Any]) -> None:
+def _rehearse_stand_in(path: Path, network: Any, settings: dict[str, Any], competition: Competition) -> None:
     """Run the checks where the flatbuffer is missing, so that Keras predicts; with a single view, to be quick."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -198,12 +180,12 @@ def _rehearse_stand_in(path: Path, network: Any, settings: dict[str, Any]) -> No
         (work / "submission" / FLATBUFFER).unlink()
         single = {**settings, "tta_level": 0}
         write_json(work / "submission" / "submission.json", {**single, "golden": _golden_outputs(network, single)})
-        _rehearsed(work, f"without {FLATBUFFER}, as where it cannot be run: ")
+        _rehearsed(work, competition, f"without {FLATBUFFER}, as where it cannot be run: ")
 
 
-def _rehearsed(work: Path, circumstances: str) -> float:
-    machine = Machine(COMPETITION.time_limit, COMPETITION.memory_limit)
-    rehearsal = rehearse(work / "submission", golden_images(COMPETITION.image_size), work, machine, COMPETITION)
+def _rehearsed(work: Path, competition: Competition, circumstances: str) -> float:
+    machine = Machine(competition.time_limit, competition.memory_limit)
+    rehearsal = rehearse(work / "submission", golden_images(competition.image_size), work, machine, competition)
     problems = [*filter(None, [rehearsal.golden_problem()]), *rehearsal.remarks]
     if problems:
         raise KitError(f"not packaged: {circumstances}{problems[0]}")

@@ -49,10 +49,11 @@ def read_split(path: Path) -> Split:
     if not path.is_file():
         raise KitError(f"split not found: {path}. Run the training first; it writes the split beside its weights.")
     indices: dict[str, list[int]] = {part: [] for part in PARTS}
-    with path.open(encoding="utf-8", newline="") as stream:
+    # What is not UTF-8, and an index beyond any set, fail the same check as any other damage.
+    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
         for line, row in enumerate(csv.DictReader(stream), start=2):
             index, part = row.get("index") or "", row.get("part")
-            if part not in indices or not index.isdecimal():
+            if part not in indices or not index.isdecimal() or len(index) > 12:
                 raise KitError(
                     f"{path}, line {line}: expected an index and one of {', '.join(PARTS)}, got {list(row.values())}. "
                     "Write the split again."

@@ -1,47 +1,20 @@
-"""What a network was sure of and wrong about, and where in the picture it looked.
+"""What a network was sure of and wrong about, and where in the picture it looked."""
 
-A run folder keeps them in ``errors.npz``, so that a page can show them without the cells and the network.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bloodcells.data.cells import CellSet
-from bloodcells.files import replacing
 from bloodcells.network.inference import dihedral, turned_back, views_of
+from bloodcells.run import Errors
 
 if TYPE_CHECKING:
     import keras
 
-ERRORS = "errors.npz"
 SHOWN = 8
 """Errors of a set that are kept."""
 
 _FINER = 4
-_FIELDS = ("images", "labels", "predicted", "confidence", "maps")
-
-
-@dataclass(frozen=True, eq=False)
-class Errors:
-    """Wrongly classified images of one set, the most confident first.
-
-    Attributes:
-        images: (N, S, S, 3) uint8.
-        labels: (N,) int64, the true classes.
-        predicted: (N,) int64.
-        confidence: (N,) float32, the probability of the predicted class, 0..1.
-        maps: (N, h, w) float32, 0..1: what spoke for the predicted class, by place.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    predicted: np.ndarray
-    confidence: np.ndarray
-    maps: np.ndarray
 
 
 def confident_errors(network: "keras.Model", cells: CellSet, probabilities: np.ndarray) -> Errors:
@@ -103,19 +76,3 @@ def _moved(images: np.ndarray, down: int, right: int) -> np.ndarray:
     size = images.shape[1]
     rows, columns = (np.clip(np.arange(size) + by, 0, size - 1) for by in (down, right))
     return images[:, rows][:, :, columns]
-
-
-def write_errors(run: Path, by_set: Mapping[str, Errors]) -> None:
-    """Keep the errors of each set in the run folder."""
-    arrays = {f"{name}_{field}": getattr(errors, field) for name, errors in by_set.items() for field in _FIELDS}
-    with replacing(run / ERRORS) as beside, beside.open("wb") as stream:
-        np.savez(stream, **arrays)
-
-
-def read_errors(run: Path) -> dict[str, Errors]:
-    """What `write_errors` has kept, by set; empty where there is none."""
-    if not (run / ERRORS).exists():
-        return {}
-    with np.load(run / ERRORS, allow_pickle=False) as kept:
-        names = dict.fromkeys(key.rsplit("_", 1)[0] for key in kept.files)
-        return {name: Errors(**{field: kept[f"{name}_{field}"] for field in _FIELDS}) for name in names}

@@ -6,7 +6,6 @@ Figures are made without pyplot: no window, no global state, and a notebook show
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from bloodcells.files import replacing
 from bloodcells.pages.palette import SET_COLOURS, class_colours
-from bloodcells.pages.words import SETS, VIEWS
+from bloodcells.pages.words import VIEWS
+from bloodcells.run import SETS, Epoch, Measurement, Metrics, metrics_by_set
 
 _CHARACTER = 0.009
 """Width of a letter of a phase's name, as a share of the axis."""
@@ -40,21 +40,17 @@ def titled_figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
-def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
-    """Accuracy after each epoch: training, validation clean and validation composite (lines of ``metrics.jsonl``).
-
-    An epoch may lack a set that was not measured after it.
-    """
+def learning_curves(epochs: Sequence[Epoch]) -> Figure:
+    """Accuracy after each epoch: training, validation clean and validation composite, with gaps where unmeasured."""
     figure, axes = _figure(7, 4, "Accuracy after each epoch")
-    number = [epoch["epoch"] for epoch in epochs]
+    number = [epoch.epoch for epoch in epochs]
     size = 6 if len(number) <= 40 else 3
-    lines = {
-        "validation, clean": ("clean_accuracy", "clean", "o-"),
-        "validation, composite": ("composite_accuracy", "composite", "s-"),
-        "training, augmented": ("accuracy", "training", "^--"),
-    }
-    for label, (key, colour, style) in lines.items():
-        values = [epoch.get(key, np.nan) for epoch in epochs]
+    lines = [
+        *((f"validation, {name}", name, style, [epoch.validation.get(name, np.nan) for epoch in epochs])
+          for name, style in zip(SETS, ("o-", "s-"), strict=True)),
+        ("training, augmented", "training", "^--", [epoch.accuracy for epoch in epochs]),
+    ]  # fmt: skip
+    for label, colour, style, values in lines:
         axes.plot(number, values, style, color=SET_COLOURS[colour], label=label, clip_on=False, markersize=size)
     _name_phases(axes, epochs)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -63,41 +59,42 @@ def learning_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def _name_phases(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
+def _name_phases(axes: Axes, epochs: Sequence[Epoch]) -> None:
     """A line where a phase begins, and its name beside it, above the names that would touch it."""
-    last = max(epoch["epoch"] for epoch in epochs)
+    last = max(epoch.epoch for epoch in epochs)
     ends: list[float] = []  # of the names at each height, in epochs
     for before, after in pairwise(epochs):
-        if before["phase"] == after["phase"]:
+        if before.phase == after.phase:
             continue
-        place, width = before["epoch"] + 0.5, _CHARACTER * len(after["phase"]) * last
+        place, width = before.epoch + 0.5, _CHARACTER * len(after.phase) * last
         near_end = place > 0.8 * last
         begin = place - width if near_end else place
         height = next((height for height, end in enumerate(ends) if end <= begin), len(ends))
         ends[height : height + 1] = [begin + width]
         axes.axvline(place, color="0.6", linewidth=1, linestyle=":")
         axes.annotate(
-            after["phase"], (place, 0.02 + 0.05 * height), (-3 if near_end else 3, 0),
+            after.phase, (place, 0.02 + 0.05 * height), (-3 if near_end else 3, 0),
             textcoords="offset points", ha="right" if near_end else "left", color="0.4", fontsize=8,
         )  # fmt: skip
 
 
-def accuracy_by_views(metrics: Mapping[str, Any]) -> Figure:
-    """Clean beside composite accuracy per level of test-time augmentation, one panel per part, the gap named."""
+def accuracy_by_views(rows: Sequence[Measurement]) -> Figure:
+    """Clean beside composite accuracy by number of views, one panel per part, the gap named."""
     figure = titled_figure(8, 4, "Accuracy on clean and on corrupted cells, by test-time augmentation")
-    for axes, (part, sets) in zip(figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0], metrics.items(),
-                                  strict=True):  # fmt: skip
-        levels = list(sets["clean"])
-        place = np.arange(len(levels))
-        values = {name: [sets[name][level]["accuracy"] for level in levels] for name in SETS}
+    parts = list(dict.fromkeys(row.part for row in rows))
+    for axes, part in zip(figure.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
+        views = sorted({row.views for row in rows if row.part == part})
+        measured = [metrics_by_set(rows, part, one) for one in views]
+        place = np.arange(len(views))
+        values = {name: [sets[name].accuracy for sets in measured] for name in SETS}
         for offset, name in zip((-0.2, 0.2), SETS, strict=True):
             bars = axes.bar(place + offset, values[name], 0.38, color=SET_COLOURS[name], label=name)
             axes.bar_label(bars, fmt="{:.3f}", fontsize=9, padding=1)
         for at, clean, composite in zip(place, values["clean"], values["composite"], strict=True):
             gap = (clean - composite) * 100
             axes.annotate(f"gap {gap:.1f} points", (at, max(clean, composite) + 0.08), ha="center", fontsize=9)
-        axes.set_xticks(place, [VIEWS[int(level.removeprefix("tta"))] for level in levels])
-        axes.set_title(f"{_part(part)} (n = {sets['clean'][levels[0]]['images']} each)", fontsize=10)
+        axes.set_xticks(place, [VIEWS[one] for one in views])
+        axes.set_title(f"{_part(part)} (n = {measured[0]['clean'].images} each)", fontsize=10)
         _bare(axes)
         axes.set(ylim=(0, 1.18), yticks=np.linspace(0, 1, 6))
     figure.axes[0].set_ylabel("accuracy")
@@ -105,17 +102,17 @@ def accuracy_by_views(metrics: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def confusion_matrices(sets: Mapping[str, Any], classes: Sequence[str], title: str) -> Figure:
+def confusion_matrices(sets: Mapping[str, Metrics], classes: Sequence[str], title: str) -> Figure:
     """The confusion matrices of the clean and the composite set: counts, shaded by the share of the true class.
 
     Args:
-        sets: set -> what `evaluation.evaluate` returns.
+        sets: the metrics of each set.
         classes: their names.
         title: what was predicted, and how.
     """
     figure = titled_figure(11, 5.6, title)
     for axes, name in zip(figure.subplots(1, len(SETS), sharey=True), SETS, strict=True):
-        counts = np.array(sets[name]["confusion"])
+        counts = np.array(sets[name].confusion)
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axes.imshow(share, cmap="Blues" if name == "clean" else "Reds", vmin=0, vmax=1)
         for row, column in np.argwhere(counts):
@@ -123,21 +120,21 @@ def confusion_matrices(sets: Mapping[str, Any], classes: Sequence[str], title: s
             axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=colour)
         axes.set_xticks(range(len(counts)), classes, rotation=45, ha="right", fontsize=9)
         axes.set_yticks(range(len(counts)), classes, fontsize=9)
-        axes.set_title(f"{name}: accuracy {sets[name]['accuracy']:.4f}, n = {sets[name]['images']}", fontsize=10)
+        axes.set_title(f"{name}: accuracy {sets[name].accuracy:.4f}, n = {sets[name].images}", fontsize=10)
         axes.set_xlabel("predicted")
     figure.axes[0].set_ylabel("true class")
     return figure
 
 
-def recall_by_class(sets: Mapping[str, Any], classes: Sequence[str], title: str) -> Figure:
+def recall_by_class(sets: Mapping[str, Metrics], classes: Sequence[str], title: str) -> Figure:
     """Recall of each class on the clean and on the composite set; arguments as for `confusion_matrices`."""
     figure, axes = _figure(7, 4.4, title)
     place = np.arange(len(classes))[::-1]
-    recall = {name: [np.nan if value is None else value for value in sets[name]["per_class_recall"]] for name in SETS}
+    recall = {name: [np.nan if value is None else value for value in sets[name].per_class_recall] for name in SETS}
     axes.hlines(place, recall["composite"], recall["clean"], color="0.75", linewidth=2, zorder=1)
     for name, marker in zip(SETS, ("o", "s"), strict=True):
         axes.scatter(recall[name], place, s=55, marker=marker, color=SET_COLOURS[name], label=name, zorder=2)
-    counts = np.array(sets["clean"]["confusion"]).sum(axis=1)
+    counts = np.array(sets["clean"].confusion).sum(axis=1)
     axes.set_yticks(place, [f"{name} (n = {count})" for name, count in zip(classes, counts, strict=True)])
     axes.set(xlabel="recall", xlim=(-0.02, 1.02))
     axes.grid(axis="x", color="0.9")
@@ -146,13 +143,13 @@ def recall_by_class(sets: Mapping[str, Any], classes: Sequence[str], title: str)
     return figure
 
 
-def reliability_curves(sets: Mapping[str, Any], title: str) -> Figure:
-    """Accuracy over confidence on the clean and on the composite set; ``sets`` as for `confusion_matrices`."""
+def reliability_curves(sets: Mapping[str, Metrics], title: str) -> Figure:
+    """Accuracy over confidence on the clean and on the composite set; arguments as for `confusion_matrices`."""
     figure, axes = _figure(5.6, 5, title)
     axes.plot((0, 1), (0, 1), color="0.7", linewidth=1, linestyle=":")
     for name, marker in zip(SETS, ("o", "s"), strict=True):
-        images, confidence, accuracy = np.array(sets[name]["reliability"]).T
-        label = f"{name}, calibration error {sets[name]['calibration_error']:.3f}"
+        images, confidence, accuracy = np.array(sets[name].reliability).T
+        label = f"{name}, calibration error {sets[name].calibration_error:.3f}"
         areas = np.maximum(300 * images / images.sum(), 12)
         axes.scatter(confidence, accuracy, s=areas, marker=marker, color=SET_COLOURS[name], label=label)
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))

@@ -1,86 +1,101 @@
-"""The JSON record of a published result: everything its page says, and nothing of its weights."""
+"""The record of a published run: everything its page says, and nothing of its weights."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from bloodcells.data.sources.synthetic import DEFAULT_CELLS, smear_origin
-from bloodcells.files import read_json, read_json_lines
-from bloodcells.measuring.explanation import read_errors
-from bloodcells.recipe import PROFILES, training_config
+from bloodcells.data.splitting import PARTS
+from bloodcells.errors import KitError
+from bloodcells.files import read_json, write_json
+from bloodcells.network.inference import TTA_VIEWS
+from bloodcells.run import SETS, Config, Environment, Epoch, Measurement, Metrics, Run, Summary, metrics_by_set, read_as
+
+_FILE = "record.json"
 
 
-def run_record(run: Path) -> dict[str, Any]:
-    """Read a complete run folder into one JSON-ready record.
+@dataclass(frozen=True)
+class RunRecord:
+    """A complete run in one file, ``record.json``. Its page and its figures are drawn from it alone.
 
-    Returns:
-        ``kind`` ("run"), ``run`` (name of the folder), ``profile`` (None where the config is of no profile),
-        ``command`` (None where no single command makes this run), ``cells``, ``config`` (an init file by its
-        name alone), ``training_cells_sha256``, ``cleaning``, ``parts`` (images of each), ``tta_level`` (of the
-        zip), ``metrics`` (part -> set -> level), ``errors`` (how many are shown of each set), ``scores`` (of
-        the zip, by set), ``seconds`` (by stage), ``epochs`` (the lines of ``metrics.jsonl``), ``environment``.
+    Attributes:
+        run: name of its folder.
+        config: without the folders of whoever ran it.
+        environment: versions and hardware.
+        summary: what the walk made.
+        errors: how many are shown of each set.
+        measurements: the metrics by part, set and number of views.
+        epochs: all of them.
+    """
+
+    run: str
+    config: Config
+    environment: Environment
+    summary: Summary
+    errors: Mapping[str, int]
+    measurements: tuple[Measurement, ...]
+    epochs: tuple[Epoch, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together, and a run that was not evaluated with the views of its zip."""
+        wanted, classes = self.config.recipe.epochs, len(self.config.competition.classes)
+        if len(self.epochs) < wanted:
+            raise ValueError(f"epochs: expected {wanted} as in the recipe, got {len(self.epochs)}")
+        lacking = {*PARTS} - {*self.summary.parts} or {"train"} - {*self.summary.seconds}
+        if lacking or any("accuracy" not in self.summary.scores.get(name, ()) for name in SETS):
+            raise ValueError("summary: expected the sizes of all parts, the seconds and the scores, got fewer")
+        if any(row.views not in TTA_VIEWS or len(row.metrics.confusion) != classes for row in self.measurements):
+            raise ValueError(f"measurements: expected those of {classes} classes over 1, 4 or 8 views, got others")
+        for part in PARTS[1:]:
+            metrics_by_set(self.measurements, part, self.summary.views)
+
+    @property
+    def holdout(self) -> dict[str, Metrics]:
+        """The metrics of the hold-out by set, with as many views as the zip takes."""
+        return metrics_by_set(self.measurements, "holdout", self.summary.views)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The seconds of each stage. A run that was resumed sums up its last sitting; its epochs count them all."""
+        trained = round(sum(epoch.seconds for epoch in self.epochs), 1)
+        return {**self.summary.seconds, "train": max(self.summary.seconds["train"], trained)}
+
+    def write(self, folder: Path) -> None:
+        """Write it into the ``folder`` of its page."""
+        write_json(folder / _FILE, asdict(self))
+
+
+def run_record(folder: Path) -> RunRecord:
+    """The record of a complete run folder.
 
     Raises:
         KitError: a file of the run is missing or damaged.
     """
-    config = read_json(run / "config.json")
-    summary = read_json(run / "summary.json")
-    epochs = read_json_lines(run / "metrics.jsonl")
-    training_cells = config.pop("data_sha256")
-    config.pop("data_origin")
-    profile = _profile_of(config)
-    config["init"] = Path(config["init"]).name
-    return {
-        "kind": "run",
-        "run": run.resolve().name,
-        "profile": profile,
-        "command": _command(run.resolve().name, profile, config, summary),
-        "cells": summary["cells"],
-        "config": config,
-        "training_cells_sha256": training_cells,
-        "cleaning": read_json(run / "cleaning" / "cleaning.json"),
-        "parts": summary["parts"],
-        "tta_level": summary["tta_level"],
-        "metrics": read_json(run / "evaluation.json"),
-        "errors": {name: len(errors.images) for name, errors in read_errors(run).items()},
-        "scores": summary["scores"],
-        "seconds": _stage_seconds(summary["seconds"], epochs),
-        "epochs": epochs,
-        "environment": read_json(run / "environment.json"),
-    }
+    run = Run(folder)
+    try:
+        return RunRecord(
+            run=run.name,
+            config=run.read(Config).without_folders(),
+            environment=run.read(Environment),
+            summary=run.read(Summary),
+            errors={name: len(errors.images) for name, errors in run.read_errors().items()},
+            measurements=run.rows(Measurement),
+            epochs=run.rows(Epoch),
+        )
+    except ValueError as error:
+        raise KitError(f"{folder} does not hold a complete run: {error}. Run the same command again.") from error
 
 
-def read_records(reports: Path) -> list[dict[str, Any]]:
-    """The records of the runs published under ``reports``, by name of their folder; the name is added as ``page``."""
-    found = [{**read_json(path), "page": path.parent.name} for path in sorted(reports.glob("*/record.json"))]
-    return [record for record in found if record.get("kind") == "run"]
+def read_record(folder: Path) -> RunRecord:
+    """The record beside a page.
+
+    Raises:
+        KitError: it is missing or damaged.
+    """
+    path = folder / _FILE
+    record: RunRecord = read_as(RunRecord, read_json(path), path)
+    return record
 
 
-def _stage_seconds(stages: Mapping[str, float], epochs: list[dict[str, Any]]) -> dict[str, float]:
-    """The seconds of each stage. A run that was resumed counts only its last sitting; its epochs count them all."""
-    trained = round(sum(epoch["seconds"] for epoch in epochs), 1)
-    return {**stages, "train": max(stages["train"], trained)}
-
-
-def _profile_of(config: Mapping[str, Any]) -> str | None:
-    """The profile whose config this is; a run does not write its name down."""
-    init, seed = config["init"], config["seed"]
-    return next((name for name in PROFILES if training_config(name, init, seed).as_dict() == config), None)
-
-
-def _command(run: str, profile: str | None, config: Mapping[str, Any], summary: Mapping[str, Any]) -> str | None:
-    data = _data_option(summary["cells"])
-    if profile is None or data is None:
-        return None
-    return (
-        f"bloodcells run --data {data} --profile {profile} --init {config['init']} --seed {config['seed']} "
-        f"--tta {summary['tta_level']} --out runs/{run}"
-    )
-
-
-def _data_option(origin: str) -> str | None:
-    if origin == smear_origin(DEFAULT_CELLS, 0):
-        return "synthetic"
-    if origin.startswith("bloodmnist"):
-        return "bloodmnist"
-    return f"data/{origin}" if origin.endswith(".npz") else None
+def read_records(reports: Path) -> dict[str, RunRecord]:
+    """The records of the runs published under ``reports``, by the name of their page's folder, in order."""
+    return {path.parent.name: read_record(path.parent) for path in sorted(reports.glob(f"*/{_FILE}"))}

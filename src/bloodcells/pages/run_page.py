@@ -1,26 +1,25 @@
 """The page of one run: figures, tables and the record they are made from."""
 
-from collections.abc import Mapping
+import textwrap
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from bloodcells.competition import COMPETITION
-from bloodcells.files import read_json, write_json, write_text
-from bloodcells.measuring.explanation import read_errors
+from bloodcells.files import write_text
 from bloodcells.pages import plots
 from bloodcells.pages.galleries import errors_with_maps
-from bloodcells.pages.record import run_record
+from bloodcells.pages.record import RunRecord, read_record, run_record
 from bloodcells.pages.tables import corruptions_table, metrics_table, pairs_table, phases_table, scores_table
-from bloodcells.pages.words import SETS, VIEWS, hardware
+from bloodcells.pages.words import VIEWS, hardware
+from bloodcells.run import SETS, Run
 
 _ERRORS = "errors.jpg"
 
 
-def draw_run(run: Path, out: Path) -> Path:
+def draw_run(folder: Path, out: Path) -> Path:
     """Write ``index.md``, its figures and ``record.json`` into ``out``; weights and zips stay where they are.
 
     Args:
-        run: a complete run folder, as the walk leaves it.
+        folder: of a complete run, as the walk leaves it.
         out: folder for the page; what an earlier call left there is replaced.
 
     Returns:
@@ -29,75 +28,77 @@ def draw_run(run: Path, out: Path) -> Path:
     Raises:
         KitError: the run is not complete.
     """
-    record = run_record(run)
-    if any(record["errors"].values()):
-        sheet = errors_with_maps(read_errors(run), COMPETITION.classes, "The most confident errors (hold-out)")
+    record, errors = run_record(folder), Run(folder).read_errors()
+    if any(record.errors.values()):
+        sheet = errors_with_maps(errors, record.config.competition.classes, "The most confident errors (hold-out)")
         plots.save_contact_sheet(sheet, out / _ERRORS)
     else:
         (out / _ERRORS).unlink(missing_ok=True)
-    write_json(out / "record.json", record)
+    record.write(out)
     return redraw_run(out)
 
 
 def redraw_run(page: Path) -> Path:
-    """Draw a published page again where it lies, from the ``record.json`` beside it.
+    """Draw a published page again where it lies, from the record beside it.
 
     The picture of the most confident errors stays as it is: it shows cells, which no record holds.
 
     Raises:
         KitError: there is no record, or it is damaged.
     """
-    record = read_json(page / "record.json")
+    record = read_record(page)
     for name, figure in _figures(record).items():
         plots.save_figure(figure, page / name)
     write_text(page / "index.md", run_page(record))
     return page / "index.md"
 
 
-def run_page(record: Mapping[str, Any]) -> str:
+def run_page(record: RunRecord) -> str:
     """The page of a record, in Markdown."""
     return "\n".join((_head(record), _results(record), _data(record), _cost(record)))
 
 
-def _figures(record: Mapping[str, Any]) -> dict[str, plots.Figure]:
-    level = f"tta{record['tta_level']}"
-    holdout = {name: levels[level] for name, levels in record["metrics"]["holdout"].items()}
-    views = f"hold-out, {VIEWS[record['tta_level']]}"
+def _figures(record: RunRecord) -> dict[str, plots.Figure]:
+    classes, holdout = record.config.competition.classes, record.holdout
+    views = f"hold-out, {VIEWS[record.summary.views]}"
     return {
-        "learning_curves.png": plots.learning_curves(record["epochs"]),
-        "accuracy.png": plots.accuracy_by_views(record["metrics"]),
-        "confusion.png": plots.confusion_matrices(
-            holdout, COMPETITION.classes, f"What each class is taken for ({views})"
-        ),
-        "recall.png": plots.recall_by_class(holdout, COMPETITION.classes, f"Recall of each class ({views})"),
+        "learning_curves.png": plots.learning_curves(record.epochs),
+        "accuracy.png": plots.accuracy_by_views(record.measurements),
+        "confusion.png": plots.confusion_matrices(holdout, classes, f"What each class is taken for ({views})"),
+        "recall.png": plots.recall_by_class(holdout, classes, f"Recall of each class ({views})"),
         "reliability.png": plots.reliability_curves(holdout, f"Accuracy over confidence ({views})"),
     }
 
 
-def _head(record: Mapping[str, Any]) -> str:
-    config = record["config"]
-    accuracy = {name: record["scores"][name]["accuracy"] for name in SETS}
-    images = record["parts"]["holdout"]
-    command = (
-        f"```\n{record['command']}\n```" if record["command"]
-        else "No single command makes this run: its settings, below, are of no profile or its cells are a smaller set."
-    )  # fmt: skip
-    return f"""# Run {record["run"]}
+def _head(record: RunRecord) -> str:
+    recipe, summary = record.config.recipe, record.summary
+    accuracy = {name: summary.scores[name]["accuracy"] for name in SETS}
+    return f"""# Run {record.run}
 
-{COMPETITION.title}: EfficientNetB3, init `{config["init"]}`, policy `{config["policy"]}`, working at
-{config["working_size"]} px, on *{record["cells"]}*. One run, seed {config["seed"]}, on {hardware(record)}.
+{record.config.competition.title}: EfficientNetB3, init `{recipe.init}`, policy `{recipe.policy}`, working at
+{recipe.working_size} px, on *{summary.cells}*. One run, seed {recipe.seed}, on {hardware(record)}.
 
 The zip that would be uploaded scores **{accuracy["clean"]:.4f}** on the clean hold-out and
-**{accuracy["composite"]:.4f}** on the same {images} cells under the composite corruption.
+**{accuracy["composite"]:.4f}** on the same {summary.parts["holdout"]} cells under the composite corruption.
 
-{command}
+{_made_by(record)}
 """
 
 
-def _results(record: Mapping[str, Any]) -> str:
+def _made_by(record: RunRecord) -> str:
+    """The commands; in their place the note, where there is one: they alone did not make the run."""
+    if record.config.note:
+        return textwrap.fill(record.config.note, 116)
+    if not record.config.commands:
+        return "No command made this run: the kit was called from Python, with the settings below."
+    return "\n".join(("```", *record.config.commands, "```"))
+
+
+def _results(record: RunRecord) -> str:
+    parts = record.summary.parts
     return f"""## Results
 
-{metrics_table(record["metrics"])}
+{metrics_table(record.measurements)}
 *Accuracy of the trained network. Clean: cells as they are. Composite: the same cells, each through a random chain of
 corruptions that is frozen for all runs and never trained on. The interval (Wilson) is for drawing other cells;
 another seed moves the figures too.*
@@ -109,7 +110,7 @@ percentage points.*
 
 ![Accuracy after each epoch](learning_curves.png)
 
-*Training ({record["parts"]["train"]} cells) and validation ({record["parts"]["validation"]} cells) accuracy after each
+*Training ({parts["train"]} cells) and validation ({parts["validation"]} cells) accuracy after each
 epoch, on single views. Training accuracy is the mean over the epoch, on augmented cells. No epoch is chosen by these
 curves: the last one is used.*
 
@@ -127,19 +128,19 @@ curves: the last one is used.*
 often than it says: label smoothing keeps it modest.*
 
 {_errors(record)}
-{corruptions_table(record["metrics"]["holdout"]["composite"][f"tta{record['tta_level']}"]["by_corruption"])}
+{corruptions_table(record.holdout["composite"].by_corruption or {})}
 *Composite hold-out: an image counts under each corruption of its chain, the hardest first.*
 
 ## The zip
 
-{scores_table(record["scores"])}
+{scores_table(record.summary.scores)}
 *`submission.zip` unpacked and run in an isolated process as the competition's worker does, on the hold-out. Duration is
 that of `predict`, on the hardware named above. The walk refuses a zip that scores otherwise than the network.*
 """
 
 
-def _errors(record: Mapping[str, Any]) -> str:
-    if not any(record["errors"].values()):
+def _errors(record: RunRecord) -> str:
+    if not any(record.errors.values()):
         return ""
     return f"""![The most confident errors]({_ERRORS})
 
@@ -148,10 +149,10 @@ more); true class, then the class they are taken for with its probability.*
 """
 
 
-def _data(record: Mapping[str, Any]) -> str:
+def _data(record: RunRecord) -> str:
     counts = {
         name: "not examined" if value is None else value
-        for name, value in record["cleaning"].items()
+        for name, value in asdict(record.summary.cleaning).items()
         if name != "seconds"
     }
     return f"""## Data
@@ -159,22 +160,24 @@ def _data(record: Mapping[str, Any]) -> str:
 {pairs_table(counts, ("cleaning", "images"))}
 *What the cleaning found; every image that is not kept is dropped for one reason.*
 
-{pairs_table(record["parts"], ("part", "images"))}
+{pairs_table(record.summary.parts, ("part", "images"))}
 *Copies of one picture are never in two parts. SHA-256 of the training cells:
-`{record["training_cells_sha256"][:16]}`.*
+`{record.config.data_sha256[:16]}`.*
 """
 
 
-def _cost(record: Mapping[str, Any]) -> str:
-    environment = record["environment"]
-    settings = {name: value for name, value in record["config"].items() if name != "phases"}
-    versions = {"Python": environment["python"], **environment["packages"]}
+def _cost(record: RunRecord) -> str:
+    config, environment = record.config, record.environment
+    settings = {name: value for name, value in config.recipe.as_dict().items() if name != "phases"}
+    versions = {"Python": environment.python, **environment.packages}
+    if config.version:
+        versions["bloodcells"] = config.version + (f", commit {config.commit}" if config.commit else "")
     return f"""## Cost and settings
 
-{pairs_table(record["seconds"], ("stage", "seconds"))}
+{pairs_table(record.seconds, ("stage", "seconds"))}
 *On {hardware(record)}.*
 
-{phases_table(record["config"], record["epochs"])}
+{phases_table(config.recipe, record.epochs)}
 *Clean, composite: validation accuracy on single views after the phase; – where it was not measured.*
 
 {pairs_table(settings, ("setting", "value"))}

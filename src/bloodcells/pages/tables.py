@@ -1,14 +1,15 @@
 """Markdown tables, generated from records."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from scipy.stats import binomtest
 
 from bloodcells.corruption.composite import FAMILY_OF
 from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
 from bloodcells.corruption.medmnist_c import CORRUPTIONS
-from bloodcells.pages.words import SETS, VIEWS
+from bloodcells.pages.words import VIEWS
+from bloodcells.recipe import TrainingConfig
+from bloodcells.run import SETS, Epoch, Measurement
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -22,23 +23,22 @@ def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "", 1).removeprefix("-").isdecimal()
 
 
-def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """Every part, set and level of test-time augmentation of ``evaluation.json``, with an interval for accuracy."""
+def metrics_table(rows: Iterable[Measurement]) -> str:
+    """Every part, set and number of views, with an interval for accuracy."""
     columns = (
         "part", "set", "test-time augmentation", "n", "accuracy", "95 % interval", "balanced accuracy", "macro F1",
         "calibration error",
     )  # fmt: skip
-    rows = []
-    for part, sets in metrics.items():
-        for name in SETS:
-            for level, measured in sets[name].items():
-                low, high = accuracy_interval(measured["accuracy"], measured["images"])
-                rows.append(
-                    (part, name, VIEWS[int(level.removeprefix("tta"))], measured["images"],
-                     f"{measured['accuracy']:.4f}", f"{low:.3f} to {high:.3f}", f"{measured['balanced_accuracy']:.4f}",
-                     f"{measured['macro_f1']:.4f}", f"{measured['calibration_error']:.4f}")
-                )  # fmt: skip
-    return markdown_table(columns, rows)
+    body = []
+    for row in rows:
+        measured = row.metrics
+        low, high = accuracy_interval(measured.accuracy, measured.images)
+        body.append(
+            (row.part, row.set, VIEWS[row.views], measured.images, f"{measured.accuracy:.4f}",
+             f"{low:.3f} to {high:.3f}", f"{measured.balanced_accuracy:.4f}", f"{measured.macro_f1:.4f}",
+             f"{measured.calibration_error:.4f}")
+        )  # fmt: skip
+    return markdown_table(columns, body)
 
 
 def scores_table(by_set: Mapping[str, Mapping[str, float]]) -> str:
@@ -63,28 +63,21 @@ def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
     return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
 
 
-def phases_table(config: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> str:
-    """What training did, phase by phase, and where it stood on the validation cells after each.
-
-    Args:
-        config: of the run, as ``config.json`` holds it.
-        epochs: the lines of ``metrics.jsonl``.
-    """
+def phases_table(recipe: TrainingConfig, epochs: Sequence[Epoch]) -> str:
+    """What training did, phase by phase, and where it stood on the validation cells after each."""
     columns = ("phase", "epochs", "policy", "px", "batch", "peak rate", "images/s", "minutes", "clean", "composite")
     rows, first = [], 0
-    for phase in config["phases"]:
-        own = epochs[first : first + phase["epochs"]]
-        first += phase["epochs"]
+    for phase in recipe.phases:
+        own = epochs[first : first + phase.epochs]
+        first += phase.epochs
+        reached = own[-1].validation
         rows.append(
-            (phase["name"], phase["epochs"], phase["policy"], phase["working_size"], phase["batch_size"],
-             f"{phase['learning_rate']:g}", f"{sum(epoch['images_per_second'] for epoch in own) / len(own):.0f}",
-             f"{sum(epoch['seconds'] for epoch in own) / 60:.0f}", *(_reached(own[-1], name) for name in SETS))
+            (phase.name, phase.epochs, phase.policy, phase.working_size, phase.batch_size, f"{phase.learning_rate:g}",
+             f"{sum(epoch.images_per_second for epoch in own) / len(own):.0f}",
+             f"{sum(epoch.seconds for epoch in own) / 60:.0f}",
+             *(f"{reached[name]:.4f}" if name in reached else "–" for name in SETS))
         )  # fmt: skip
     return markdown_table(columns, rows)
-
-
-def _reached(epoch: Mapping[str, Any], name: str) -> str:
-    return f"{epoch[f'{name}_accuracy']:.4f}" if f"{name}_accuracy" in epoch else "–"
 
 
 def corruptions_table(by_corruption: Mapping[str, tuple[int, float]]) -> str:

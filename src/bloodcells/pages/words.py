@@ -1,12 +1,14 @@
 """What tables and figures have in common to say: sets, views, starts, hardware."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-SETS = ("clean", "composite")
-VIEWS = ("single view", "4 rotations", "8 dihedral views")
-"""Test-time augmentation, by level."""
+from bloodcells.pages.record import RunRecord
+
+VIEWS = {1: "single view", 4: "4 rotations", 8: "8 dihedral views"}
+"""Test-time augmentation, by number of views."""
 STAND_IN = (
     "ImageNet stand-in: torchvision's weights, briefly fine-tuned on photographs of cattle; no weights trained from it "
     "are published."
@@ -14,9 +16,9 @@ STAND_IN = (
 _STAND_IN_FILE = "efficientnetb3_imagenet_like_notop.h5"
 
 
-def hardware(record: Mapping[str, Any]) -> str:
+def hardware(record: Mapping[str, Any] | RunRecord) -> str:
     """The cores, processor and GPUs under ``environment`` in a record, and those that it was continued on."""
-    environment = record["environment"]
+    environment = asdict(record.environment) if isinstance(record, RunRecord) else record["environment"]
     machines = [_machine(one) for one in (environment, *environment.get("continued", []))]
     return ", then on ".join(machine for machine, _ in groupby(machines))
 

@@ -1,11 +1,9 @@
 """What training does after a step and after an epoch: stop at NaN, measure, keep a checkpoint."""
 
-import json
 import math
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,9 +13,7 @@ from bloodcells.errors import KitError
 from bloodcells.files import replacing
 from bloodcells.measuring.evaluation import label_metrics
 from bloodcells.network.inference import predict_probabilities
-
-CHECKPOINTS = "checkpoints"
-METRICS = "metrics.jsonl"
+from bloodcells.run import Epoch, Run
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -43,7 +39,7 @@ class EpochEnd(keras.callbacks.Callback):
     In this order, since a resumed run drops lines without a checkpoint and could not make one that is missing.
     """
 
-    def __init__(self, run: Path, phase: str, validation: Mapping[str, CellSet], images: int) -> None:
+    def __init__(self, run: Run, phase: str, validation: Mapping[str, CellSet], images: int) -> None:
         """Keep where and on what; ``images`` is the number trained on in an epoch."""
         super().__init__()
         self.run, self.phase, self.validation, self.images = run, phase, validation, images
@@ -54,31 +50,26 @@ class EpochEnd(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure and keep."""
-        seconds = time.perf_counter() - self.began
-        metrics = {
-            "epoch": epoch + 1,
-            "phase": self.phase,
-            **{name: float(value) for name, value in (logs or {}).items()},
-            **{f"{name}_accuracy": self._accuracy(cells) for name, cells in self.validation.items()},
-            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "seconds": round(seconds, 1),
-            "images_per_second": round(self.images / seconds, 1),
-        }
-        with (self.run / METRICS).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(metrics) + "\n")
-        self._keep_checkpoint(epoch + 1)
-        measured = "".join(f"{name} {metrics[f'{name}_accuracy']:.4f}, " for name in self.validation)
+        seconds, told = time.perf_counter() - self.began, logs or {}
+        done = Epoch(
+            epoch=epoch + 1,
+            phase=self.phase,
+            accuracy=float(told["accuracy"]),
+            loss=float(told["loss"]),
+            validation={name: self._accuracy(cells) for name, cells in self.validation.items()},
+            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            seconds=round(seconds, 1),
+            images_per_second=round(self.images / seconds, 1),
+        )
+        self.run.add(done)
+        with replacing(self.run.checkpoint(done.epoch)) as beside:
+            self.model.save_weights(beside, overwrite=True)
+        self.run.drop_old_checkpoints()
+        measured = "".join(f"{name} {accuracy:.4f}, " for name, accuracy in done.validation.items())
         if sys.stdout.isatty():
             print()  # below Keras' progress bar
-        print(f"epoch {epoch + 1} ({self.phase}): {measured}{metrics['images_per_second']} images/s", flush=True)
+        print(f"epoch {done.epoch} ({done.phase}): {measured}{done.images_per_second} images/s", flush=True)
 
     def _accuracy(self, cells: CellSet) -> float:
         predicted = predict_probabilities(self.model, cells.images).argmax(axis=1)
         return label_metrics(cells.labels, predicted, len(cells.competition.classes))["accuracy"]
-
-    def _keep_checkpoint(self, epoch: int) -> None:
-        folder = self.run / CHECKPOINTS
-        with replacing(folder / f"epoch-{epoch:04d}.weights.h5") as beside:
-            self.model.save_weights(beside, overwrite=True)
-        for old in sorted(folder.glob("epoch-*.weights.h5"))[:-2]:
-            old.unlink()

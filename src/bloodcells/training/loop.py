@@ -1,15 +1,7 @@
 """Training: phase after phase, a checkpoint after every epoch, and a resume that goes on where a run was cut off.
 
-A run folder holds
-
-    config.json          the config, and the SHA-256 of the data it was trained on
-    environment.json     versions and hardware; under ``continued`` those of later sittings, where they were others
-    metrics.jsonl        one line an epoch
-    checkpoints/         the last two epochs: weights, optimizer state
-    weights.weights.h5   the result; there only when the run is complete
-
 On resume, in this order: the config and the data must be the same; the newest checkpoint that can be read gives
-the epoch, the weights and the optimizer's state; later lines of ``metrics.jsonl`` are dropped; the data order of
+the epoch, the weights and the optimizer's state; later epochs are dropped from the record; the data order of
 the next epoch follows from the seed and the epoch.
 """
 
@@ -23,12 +15,13 @@ import keras
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.competition import COMPETITION
 from bloodcells.data.cells import CellSet
+from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError, first_line
-from bloodcells.files import WEIGHTS, read_json, replacing, write_json, write_text
 from bloodcells.network.network import BACKBONE, build_network
 from bloodcells.recipe import Phase, TrainingConfig
-from bloodcells.training.callbacks import CHECKPOINTS, METRICS, EpochEnd, StopOnNaN
+from bloodcells.run import FROM_PYTHON, Config, Environment, Request, Run
+from bloodcells.training.callbacks import EpochEnd, StopOnNaN
 from bloodcells.training.cpu_layers import faster_on_cpu
 from bloodcells.training.devices import spread_over
 from bloodcells.training.losses import training_loss
@@ -37,19 +30,25 @@ from bloodcells.training.start import initialise
 
 
 def train(
-    training: CellSet, validation: Mapping[str, CellSet], config: TrainingConfig, run: Path, devices: int = 1
+    training: CellSet,
+    validation: Mapping[str, CellSet],
+    config: TrainingConfig,
+    folder: Path,
+    devices: int = 1,
+    request: Request = FROM_PYTHON,
 ) -> keras.Model:
-    """Train EfficientNetB3 into the folder ``run``, or go on with the run that is there.
+    """Train EfficientNetB3 into the run ``folder``, or go on with the run that is there.
 
     Args:
         training: the cells to learn from.
         validation: sets by name, measured after every epoch; nothing is chosen by them.
         config: the run.
-        run: its folder; made if it is absent.
+        folder: of the run; made if it is absent.
         devices: among which every batch is shared out, as `devices.spread_over` says.
+        request: what the user typed, to be recorded.
 
     Returns:
-        The trained network, as `load_network` gives it.
+        The trained network, as `Run.network` gives it.
 
     Raises:
         KitError: the folder holds another run, the initial weights cannot be had, there are fewer cells than a
@@ -61,10 +60,11 @@ def train(
         raise KitError(
             f"too few cells to train: expected at least a batch of {largest}, got {len(training)}. Add some."
         )
-    _claim(run, config, training)
-    if (run / WEIGHTS).exists():
-        print(f"{run} is already trained; its weights are used")
-        return load_network(run)
+    run = Run(folder)
+    run.begin(Config.of(config, training, request), _environment())
+    if run.weights.exists():
+        print(f"{folder} is already trained; its weights are used")
+        return run.network()
     if not accelerators():
         print("no GPU found: training runs on the CPU")
 
@@ -74,7 +74,7 @@ def train(
         network, done = _resumed(config, len(training), run)
     if done == 0:
         initialise(network, config.init)
-    _record_environment(run, done)
+    run.go_on_in(_environment(done))
     for span in _spans(config):
         if done >= span.last:
             continue
@@ -85,7 +85,8 @@ def train(
                 _compile(network, span.phase, config, len(training))
         _fit(network, training, validation, config.seed, span, done, run)
         done = span.last
-    return _write_plain(network, config, run / WEIGHTS)
+    with run.finishing() as beside:
+        return _save_plain(network, config, beside)
 
 
 def _fit(
@@ -95,7 +96,7 @@ def _fit(
     seed: int,
     span: "_Span",
     done: int,
-    run: Path,
+    run: Run,
 ) -> None:
     """Train the epochs of a phase that are not ``done`` yet."""
     phase = span.phase
@@ -111,70 +112,20 @@ def _fit(
     )
 
 
-def load_network(run: Path) -> keras.Model:
-    """The trained network of a complete run folder.
-
-    Raises:
-        KitError: the run is absent or not complete, or its weights cannot be read.
-    """
-    config = read_json(run / "config.json")
-    if not (run / WEIGHTS).exists():
-        raise KitError(f"{run} is not trained to its end: expected {WEIGHTS}. Run the same command again to resume.")
-    return _read_plain(config["working_size"], config["dropout"], run / WEIGHTS)
-
-
-def _claim(run: Path, config: TrainingConfig, training: CellSet) -> None:
-    """Write the run's config, or see that the one that is there is the same."""
-    wanted = {**config.as_dict(), "data_sha256": training.sha256, "data_origin": training.origin}
-    if (run / "config.json").exists():
-        found = read_json(run / "config.json")
-        differing = [key for key in wanted if found.get(key) != wanted[key]]
-        if differing:
-            key = differing[0]
-            raise KitError(
-                f"{run} holds another run: expected {key} = {wanted[key]}, got {found.get(key)}. "
-                "Choose another folder with --out."
-            )
-        return
-    write_json(run / "config.json", wanted)
-    write_json(run / "environment.json", describe_environment())
-
-
-def _record_environment(run: Path, done: int) -> None:
-    """Add what trains from here on to the run's record, where it differs from what trained before."""
-    recorded, here = read_json(run / "environment.json"), describe_environment()
-    continued = recorded.get("continued", [])
-    before = continued[-1] if continued else recorded
-    if any(before.get(key) != value for key, value in here.items()):
-        continued = [*continued, {"after_epoch": done, **here}]
-        write_json(run / "environment.json", {**recorded, "continued": continued})
+def _environment(done: int = 0) -> Environment:
+    return decoded({**describe_environment(), "after_epoch": done}, Environment)
 
 
 def _plain(working_size: int, dropout: float) -> keras.Model:
     return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), dropout)
 
 
-def _plain_copy(network: keras.Model, working_size: int, dropout: float) -> keras.Model:
-    plain = _plain(working_size, dropout)
-    plain.set_weights(network.get_weights())
-    return plain
-
-
-def _write_plain(network: keras.Model, config: TrainingConfig, path: Path) -> keras.Model:
+def _save_plain(network: keras.Model, config: TrainingConfig, path: Path) -> keras.Model:
     """Write and return ``network`` without its optimizer: a third of the size."""
-    plain = _plain_copy(network, config.working_size, config.dropout)
-    with replacing(path) as beside:
-        plain.save_weights(beside)
+    plain = _plain(config.working_size, config.dropout)
+    plain.set_weights(network.get_weights())
+    plain.save_weights(path)
     return plain
-
-
-def _read_plain(working_size: int, dropout: float, path: Path) -> keras.Model:
-    network = _plain(working_size, dropout)
-    try:
-        network.load_weights(path)
-    except (OSError, ValueError) as error:
-        raise KitError(f"{path} cannot be read (truncated?). Train again into another folder.") from error
-    return network
 
 
 def _build(working_size: int, config: TrainingConfig) -> keras.Model:
@@ -240,10 +191,9 @@ def _set_stochastic_depth(network: keras.Model, rate: float) -> None:
             layer.rate = rate * blocks.index(layer.name.split("_")[0]) / len(blocks)
 
 
-def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model, int]:
+def _resumed(config: TrainingConfig, cells: int, run: Run) -> tuple[keras.Model, int]:
     """The network of the newest checkpoint that can be read, compiled, and its epochs; else a new one and 0."""
-    for checkpoint in sorted((run / CHECKPOINTS).glob("epoch-*.weights.h5"), reverse=True):
-        done = int(checkpoint.name.removeprefix("epoch-").split(".")[0])
+    for done, checkpoint in run.checkpoints().items():
         span = next(span for span in _spans(config) if done <= span.last)
         network = _build(span.phase.working_size, config)
         _compile(network, span.phase, config, cells)
@@ -252,9 +202,8 @@ def _resumed(config: TrainingConfig, cells: int, run: Path) -> tuple[keras.Model
         except (OSError, ValueError, KeyError) as error:
             print(f"{checkpoint} cannot be read ({first_line(error)}); the one before it is tried")
             continue
-        lines = (run / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
-        write_text(run / METRICS, "".join(lines[:done]))
+        run.drop_epochs_after(done)
         print(f"resumed after epoch {done}")
         return network, done
-    (run / METRICS).unlink(missing_ok=True)
+    run.drop_epochs_after(0)
     return _build(config.phases[0].working_size, config), 0

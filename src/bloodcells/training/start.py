@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from bloodcells.errors import KitError, first_line
-from bloodcells.files import WEIGHTS, read_json
 from bloodcells.network.network import BACKBONE, build_network
+from bloodcells.run import Config, Run
 
 KIT = Path(__file__).parents[1] / "weights"
 """The weights that come with the kit: a folder that is read like that of a run."""
@@ -29,8 +29,8 @@ def starting_point(init: str, data: str, run: Path | None = None) -> str:
     """
     if init != "auto":
         return init
-    if run is not None and (run / "config.json").exists():
-        return str(read_json(run / "config.json")["init"])
+    if run is not None and Run(run).holds(Config):
+        return Run(run).read(Config).recipe.init
     if data == "synthetic":
         return "kit"
     try:
@@ -61,7 +61,7 @@ def initialise(network: keras.Model, init: str) -> None:
     """
     if init == "scratch":
         return
-    path = KIT / WEIGHTS if init == "kit" else Path(init)
+    path = Run(KIT).weights if init == "kit" else Path(init)
     if is_trained(path):
         _load_trained(network, path)
         return

@@ -1,46 +1,21 @@
 """A trained run made small enough to be handed on: weights at half precision, its config and its figures.
 
-What comes out is a run folder that `training.load_network` and the packager read like any other.
+What comes out is a run folder that `Run` and the packager read like any other.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from bloodcells.codabench.golden import golden_images
-from bloodcells.competition import COMPETITION
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, read_json, replacing, sha256_of, write_json
+from bloodcells.files import sha256_of
 from bloodcells.network.inference import predict_probabilities
-from bloodcells.training.loop import load_network
-
-RECORDS = (
-    "config.json", "environment.json", "metrics.jsonl", "evaluation.json", "gate.json", "medmnist_c.json",
-    "summary.json",
-)  # fmt: skip
-"""What of a run is published beside its weights, where it is there."""
+from bloodcells.run import Config, HandedOn, Measurement, Run
 
 
-@dataclass(frozen=True)
-class Publication:
-    """What was written.
-
-    Attributes:
-        weights: the file.
-        bytes: of the file.
-        sha256: of the file.
-        difference: largest change of a probability that half precision causes on the golden images.
-    """
-
-    weights: Path
-    bytes: int
-    sha256: str
-    difference: float
-
-
-def publish_weights(run: Path, out: Path, force: bool = False, note: str = "") -> Publication:
+def publish_weights(folder: Path, out: Path, force: bool = False, note: str = "") -> HandedOn:
     """Write the weights of a complete, evaluated run at half precision into ``out``, with its records.
 
     ``note`` is what the records do not say of how the weights were made; the model card does.
@@ -49,33 +24,22 @@ def publish_weights(run: Path, out: Path, force: bool = False, note: str = "") -
         KitError: ``out`` holds weights already, the run is not complete or not evaluated, or a weight is too large
             for half precision.
     """
-    if (out / WEIGHTS).exists() and not force:
-        raise KitError(f"{out / WEIGHTS} exists already. Choose another folder with --out, or replace it with --force.")
-    network = load_network(run)
-    read_json(run / "evaluation.json")  # refuses a run that was not evaluated
-    with replacing(out / WEIGHTS) as beside:
-        _write_half(run / WEIGHTS, beside)
-    for name in RECORDS:
-        if (run / name).exists():
-            with replacing(out / name) as beside:
-                beside.write_bytes((run / name).read_bytes())
-    images = golden_images(COMPETITION.image_size)
-    halved = load_network(out)
-    difference = np.abs(predict_probabilities(network, images) - predict_probabilities(halved, images)).max()
-    path = out / WEIGHTS
-    publication = Publication(path, path.stat().st_size, sha256_of(path), float(difference))
-    write_json(
-        out / "weights.json",
-        {
-            "file": WEIGHTS,
-            "bytes": publication.bytes,
-            "sha256": publication.sha256,
-            "precision": "float16",
-            "largest_change_of_a_probability": publication.difference,
-            "note": note,
-        },
-    )
-    return publication
+    run, published = Run(folder), Run(out)
+    if published.weights.exists() and not force:
+        raise KitError(f"{published.weights} exists already. Choose another folder with --out, or replace it with "
+                       "--force.")  # fmt: skip
+    network = run.network()
+    if not run.rows(Measurement):
+        raise KitError(f"{folder} is not published: expected a run that was evaluated, got no figures. Evaluate it.")
+    with published.finishing() as beside:
+        _write_half(run.weights, beside)
+    run.hand_on(published, note)
+    images = golden_images(run.read(Config).competition.image_size)
+    difference = np.abs(predict_probabilities(network, images) - predict_probabilities(published.network(), images))
+    path = published.weights
+    card = HandedOn(path.name, path.stat().st_size, sha256_of(path), "float16", float(difference.max()))
+    published.write(card)
+    return card
 
 
 def _write_half(source: Path, target: Path) -> None:

@@ -1,0 +1,609 @@
+"""A run folder. Each of its files has its name, its type, its one writer and its one reader here.
+
+    cleaning/            cleaning.csv, cleaning.json: a decision for every image, and their counts
+    split.csv            index in the source, part
+    environment.json     versions and hardware; under ``continued`` those of later sittings, where they were others
+    config.json          what was asked for, of which kit, on which cells: it is there when the run has begun
+    metrics.jsonl        one line an epoch
+    checkpoints/         the last two epochs: weights, optimizer state
+    weights.weights.h5   the result: it is there when the run is complete
+    gate.json            by number of views, which images are spared the further ones, and what that does
+    errors.npz           the most confident errors of the hold-out, and where the network looked
+    evaluation.json      a row of metrics for each part, set and number of views
+    medmnist_c.json      balanced errors under the corruptions of MedMNIST-C, where they were asked for
+    submission.zip       what is uploaded
+    score/<set>/         what the local worker made of that zip on the hold-out
+    summary.json         what `walk.walk` made, and what it took
+    report/              the page of the run
+    weights.json         beside published weights: what was handed on
+
+Each file is swapped in whole, and the one that says that a stage is done comes last: wherever the writing stops, what
+is there can be read and gone on with.
+"""
+
+import json
+import shlex
+import subprocess
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from bloodcells import __version__
+from bloodcells.competition import Competition
+from bloodcells.data.cells import CellSet, read_npz
+from bloodcells.data.splitting import Split, read_split
+from bloodcells.decoding import Count, Share, decoded
+from bloodcells.errors import KitError
+from bloodcells.files import WEIGHTS, read_json, read_json_lines, replacing, write_json, write_text
+from bloodcells.recipe import TrainingConfig
+
+if TYPE_CHECKING:
+    import keras
+
+SETS = ("clean", "composite")
+"""What every part is measured on: its cells as they are, and under the composite corruption."""
+_KEPT_CHECKPOINTS = 2  # the second in case that the newest cannot be read
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user typed; nothing of it is guessed afterwards.
+
+    Attributes:
+        command: the whole command line; None where Python was called.
+        recipe: the name of the recipe.
+        data: the source of the cells, as ``--data`` takes it.
+    """
+
+    command: str | None = None
+    recipe: str | None = None
+    data: str | None = None
+
+
+FROM_PYTHON = Request()
+"""Nobody typed anything."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run was asked for, of which kit, on which cells.
+
+    Attributes:
+        recipe: of the training.
+        recipe_name: what the user called it.
+        commands: every command line that trained or measured here, once, in order; empty where Python was called.
+        data: the source of the cells, as ``--data`` takes it.
+        commit: of the kit's checkout when the run began, ``+changes`` where it had any; None outside of one.
+        version: of the kit when the run began.
+        competition: its facts.
+        data_sha256: of the training cells.
+        data_origin: of the training cells, in words.
+        note: what the records do not say of how the weights were made; pages print it in place of the commands.
+    """
+
+    recipe: TrainingConfig
+    recipe_name: str | None
+    commands: tuple[str, ...]
+    data: str | None
+    commit: str | None
+    version: str | None
+    competition: Competition
+    data_sha256: str
+    data_origin: str
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a recipe that trains nothing."""
+        if not self.recipe.phases or min(phase.epochs for phase in self.recipe.phases) < 1:
+            raise ValueError("recipe.phases: expected at least one, each of at least one epoch, got fewer")
+
+    @classmethod
+    def of(cls, recipe: TrainingConfig, training: CellSet, request: Request) -> "Config":
+        """The config of a run that begins now."""
+        return cls(
+            recipe=recipe,
+            recipe_name=request.recipe,
+            commands=(request.command,) if request.command else (),
+            data=request.data,
+            commit=checkout_commit(),
+            version=__version__,
+            competition=training.competition,
+            data_sha256=training.sha256,
+            data_origin=training.origin,
+        )
+
+    def without_folders(self) -> "Config":
+        """The same without the folders of whoever ran it: files by their name alone."""
+        return replace(
+            self,
+            recipe=replace(self.recipe, init=Path(self.recipe.init).name),
+            commands=tuple(shlex.join(map(_without_folder, shlex.split(command))) for command in self.commands),
+            data=self.data and _without_folder(self.data),
+        )
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Versions and hardware, as `environment.describe_environment` gives them.
+
+    Attributes:
+        python: its version.
+        packages: versions by name.
+        backend: of Keras.
+        system: operating system and architecture.
+        cpu: its name.
+        cores: those that the process might use.
+        accelerators: GPUs and TPUs, by Keras' names.
+        after_epoch: the epochs that were done when training went on here.
+        continued: where it went on later.
+    """
+
+    python: str
+    packages: Mapping[str, str]
+    backend: str
+    system: str
+    cpu: str
+    cores: Count
+    accelerators: tuple[str, ...]
+    after_epoch: Count = 0
+    continued: tuple["Environment", ...] = ()
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training.
+
+    Attributes:
+        epoch: its number, from 1.
+        phase: its name.
+        accuracy: mean over the epoch, on augmented cells.
+        loss: mean over the epoch.
+        validation: accuracy after it on single views, by set; a set that was not measured is missing.
+        learning_rate: at its end.
+        seconds: it took, without validation.
+        images_per_second: cells trained on, augmentation included.
+    """
+
+    epoch: Count
+    phase: str
+    accuracy: Share
+    loss: float
+    validation: Mapping[str, Share]
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+    @property
+    def key(self) -> tuple[int]:
+        """Its number."""
+        return (self.epoch,)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What `evaluation.evaluate` says of one prediction, and for corrupted cells `accuracy_by_corruption`."""
+
+    images: Count
+    accuracy: Share
+    balanced_accuracy: Share
+    macro_f1: Share
+    calibration_error: Share
+    reliability: tuple[tuple[Count, Share, Share], ...]
+    per_class_recall: tuple[Share | None, ...]
+    confusion: tuple[tuple[Count, ...], ...]
+    by_corruption: Mapping[str, tuple[Count, Share]] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse metrics of nothing, and a confusion matrix that is not of as many classes as the recall."""
+        classes = len(self.per_class_recall)
+        if not self.images or [len(row) for row in self.confusion] != [classes] * classes:
+            raise ValueError(f"metrics: expected images in {classes} rows of {classes} counts, got another shape")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The metrics of the cells of one ``part`` in one of ``SETS``, averaged over so many ``views`` (1, 4 or 8)."""
+
+    part: str
+    set: str
+    views: Count
+    metrics: Metrics
+
+    @property
+    def key(self) -> tuple[bool, str, int]:
+        """Validation comes first."""
+        return (self.part != "validation", self.set, self.views)
+
+
+@dataclass(frozen=True)
+class GateEffect:
+    """What a gate does to one part and set: accuracies, the labels that stay, the mean number of views."""
+
+    part: str
+    set: str
+    images: Count
+    accuracy_first_view: Share
+    accuracy_all_views: Share
+    accuracy_gated: Share
+    equal_labels: Share
+    views_per_image: float
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Images whose first view is surer than ``gate`` are spared the others; chosen on validation cells, by `gate`."""
+
+    views: Count
+    gate: Share
+    effects: tuple[GateEffect, ...]
+
+    @property
+    def key(self) -> tuple[int]:
+        """The number of views."""
+        return (self.views,)
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Wrongly classified images of one set, the most confident first.
+
+    Attributes:
+        images: (N, S, S, 3) uint8.
+        labels: (N,) int64, the true classes.
+        predicted: (N,) int64.
+        confidence: (N,) float32, the probability of the predicted class, 0..1.
+        maps: (N, h, w) float32, 0..1: what spoke for the predicted class, by place.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    maps: np.ndarray
+
+
+@dataclass(frozen=True)
+class MedmnistC:
+    """What `corruption_error.errors_by_severity` gives for so many ``images``; ``clean`` is their balanced error."""
+
+    images: Count
+    accuracy: Share
+    clean: Share
+    errors: Mapping[str, tuple[Share, ...]]
+
+
+@dataclass(frozen=True)
+class CleaningCounts:
+    """What `cleaning.CleaningTable.counts` says."""
+
+    images: Count
+    kept: Count
+    exact_duplicates: Count
+    near_duplicates: Count
+    junk: Count
+    label_conflicts: Count
+    suspected_labels: Count | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a whole walk made.
+
+    Attributes:
+        cells: their origin.
+        cleaning: what it found.
+        parts: images of each.
+        views: of each cell, in the zip.
+        scores: of the zip, by set and column of the leaderboard.
+        seconds: by stage, of the last sitting.
+    """
+
+    cells: str
+    cleaning: CleaningCounts
+    parts: Mapping[str, Count]
+    views: Count
+    scores: Mapping[str, Mapping[str, float]]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class HandedOn:
+    """The file of published weights, and the largest change of a probability by its precision on the golden images."""
+
+    file: str
+    bytes: Count
+    sha256: str
+    precision: str
+    largest_change_of_a_probability: Share
+
+
+_FILES: Mapping[type, str] = {
+    Environment: "environment.json", Config: "config.json", CleaningCounts: "cleaning/cleaning.json",
+    Epoch: "metrics.jsonl", Gate: "gate.json", Errors: "errors.npz", Measurement: "evaluation.json",
+    MedmnistC: "medmnist_c.json", Summary: "summary.json", HandedOn: "weights.json",
+}  # fmt: skip
+_OF_THE_WEIGHTS = (Gate, Errors, Measurement, MedmnistC, Summary)
+
+
+class Row(Protocol):
+    """A record of which a file holds many, in the order of their keys."""
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What no other row of the file has."""
+        ...
+
+
+Record = TypeVar("Record")
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of a run ``folder``, which may be anywhere on its way.
+
+    What is read is checked: whatever is missing or damaged is a KitError in one line.
+    """
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Of the folder."""
+        return self.folder.resolve().name
+
+    @property
+    def cleaning(self) -> Path:
+        """The folder that `CleaningTable.write` takes."""
+        return self.folder / "cleaning"
+
+    @property
+    def weights(self) -> Path:
+        """The trained weights."""
+        return self.folder / WEIGHTS
+
+    @property
+    def submission(self) -> Path:
+        """The zip that is uploaded."""
+        return self.folder / "submission.zip"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the run's page."""
+        return self.folder / "report"
+
+    def score(self, name: str) -> Path:
+        """The folder in which the worker scores a set."""
+        return self.folder / "score" / name
+
+    def holds(self, kind: type) -> bool:
+        """Whether the file of a kind of record is there. With `Config` the run has begun."""
+        return self._path(kind).exists()
+
+    def read(self, kind: type[Record]) -> Record:
+        """The record of a kind that a file holds once."""
+        path = self._path(kind)
+        return read_as(kind, read_json(path), path)
+
+    def rows(self, kind: type[Record]) -> tuple[Record, ...]:
+        """The records of a kind that a file holds many of; none where it is not there."""
+        path = self._path(kind)
+        if not path.exists():
+            return ()
+        value = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
+        return read_as(tuple[kind, ...], value, path)  # type: ignore[valid-type]
+
+    def write(self, record: Any) -> None:
+        """Write a record that a file holds once."""
+        write_json(self._path(type(record)), asdict(record))
+
+    def add(self, *rows: AnyRow) -> tuple[AnyRow, ...]:
+        """Add ``rows`` of one kind to their file, in place of those with the same keys; return all that it holds."""
+        by_key = {row.key: row for row in (*self.rows(type(rows[0])), *rows)}
+        merged = tuple(by_key[key] for key in sorted(by_key))
+        self._write_rows(type(rows[0]), merged)
+        return merged
+
+    def begin(self, config: Config, environment: Environment) -> None:
+        """Claim the folder, or see that the run in it is the same, and note the command that goes on with it.
+
+        Raises:
+            KitError: the folder holds another run.
+        """
+        if not self.holds(Config):
+            self.write(environment)
+            self.write(config)  # last: it says that a run is here
+            return
+        wanted, found = _identity(config), _identity(self.read(Config))
+        for key, value in wanted.items():
+            if found[key] != value:
+                raise KitError(
+                    f"{self.folder} holds another run: expected {key} = {value}, got {found[key]}. "
+                    "Choose another folder with --out."
+                )
+        self.note_commands(*config.commands)
+
+    def note_commands(self, *commands: str) -> None:
+        """Record commands that went on with the run, where they are not recorded yet."""
+        config = self.read(Config)
+        noted = tuple(dict.fromkeys((*config.commands, *commands)))
+        if noted != config.commands:
+            self.write(replace(config, commands=noted))
+
+    def go_on_in(self, here: Environment) -> None:
+        """Record what trains from ``here.after_epoch`` on, where it differs from what trained before."""
+        recorded = self.read(Environment)
+        last = (recorded, *recorded.continued)[-1]
+        if replace(last, after_epoch=here.after_epoch, continued=()) != here:
+            self.write(replace(recorded, continued=(*recorded.continued, here)))
+
+    def read_split(self) -> Split:
+        """The parts of the source."""
+        return read_split(self.folder / "split.csv")
+
+    def write_split(self, split: Split) -> None:
+        """Keep the parts of the source."""
+        split.write(self.folder / "split.csv")
+
+    def checkpoint(self, epoch: int) -> Path:
+        """The weights and the optimizer's state after ``epoch``."""
+        return self.folder / "checkpoints" / f"epoch-{epoch:04d}.weights.h5"
+
+    def checkpoints(self) -> dict[int, Path]:
+        """The checkpoints by epoch, the newest first."""
+        found = self.checkpoint(0).parent.glob("epoch-*.weights.h5")
+        return {int(path.name.removeprefix("epoch-").split(".")[0]): path for path in sorted(found, reverse=True)}
+
+    def drop_old_checkpoints(self) -> None:
+        """Keep the last two."""
+        for path in list(self.checkpoints().values())[_KEPT_CHECKPOINTS:]:
+            path.unlink()
+
+    def drop_epochs_after(self, epoch: int) -> None:
+        """Forget the lines of epochs that no checkpoint holds."""
+        if self.holds(Epoch):
+            self._write_rows(Epoch, [one for one in self.rows(Epoch) if one.epoch <= epoch])
+
+    @contextmanager
+    def finishing(self) -> Iterator[Path]:
+        """Yield where the trained weights are to be written; what was measured on others before is removed."""
+        with replacing(self.weights) as beside:
+            yield beside
+            for kind in _OF_THE_WEIGHTS:
+                self._path(kind).unlink(missing_ok=True)
+
+    def network(self) -> "keras.Model":
+        """The trained network, not compiled.
+
+        Raises:
+            KitError: the run is not complete, or its weights are truncated or of another network.
+        """
+        config = self.read(Config)
+        if not self.weights.exists():
+            raise KitError(
+                f"{self.folder} is not trained to its end: expected {WEIGHTS}. Run the same command again to resume."
+            )
+        return read_network(config.recipe, config.competition, self.weights)
+
+    def gate(self, views: int) -> float | None:
+        """The gate for so many views; None where none was measured: all images get all views."""
+        return next((one.gate for one in self.rows(Gate) if one.views == views), None)
+
+    def read_errors(self) -> dict[str, Errors]:
+        """The most confident errors by set; empty where they were not kept."""
+        path = self._path(Errors)
+        if not path.exists():
+            return {}
+        names = [field.name for field in fields(Errors)]
+        kept = read_npz(path, tuple(f"{of}_{name}" for of in SETS for name in names))
+        found = {of: Errors(*(kept[f"{of}_{name}"] for name in names)) for of in SETS}
+        if any(one.images.ndim != 4 or len({len(array) for array in vars(one).values()}) > 1 for one in found.values()):
+            raise KitError(f"{path} is damaged: expected as many images as labels. Evaluate the run again.")
+        return found
+
+    def write_errors(self, by_set: Mapping[str, Errors]) -> None:
+        """Keep the errors of each of ``SETS``."""
+        arrays: dict[str, Any] = {
+            f"{of}_{name}": array for of, one in by_set.items() for name, array in vars(one).items()
+        }
+        with replacing(self._path(Errors)) as beside, beside.open("wb") as stream:
+            np.savez(stream, **arrays)
+
+    def hand_on(self, out: "Run", note: str) -> None:
+        """Copy what is recorded to ``out``, without the folders of whoever ran it; ``note`` as in `Config`."""
+        for kind in (Environment, Epoch, Gate, Measurement, MedmnistC, Summary):
+            if self.holds(kind):
+                with replacing(out._path(kind)) as beside:
+                    beside.write_bytes(self._path(kind).read_bytes())
+        config = self.read(Config).without_folders()
+        out.write(replace(config, note=note or config.note))
+
+    def _path(self, kind: type) -> Path:
+        return self.folder / _FILES[kind]
+
+    def _write_rows(self, kind: type, rows: Sequence[Any]) -> None:
+        # Whole, also where lines could be appended: one that is cut off in its middle would damage the file.
+        path, values = self._path(kind), [asdict(row) for row in rows]
+        if path.suffix == ".jsonl":
+            write_text(path, "".join(json.dumps(value, allow_nan=False) + "\n" for value in values))
+        else:
+            write_json(path, values)
+
+
+def read_as(kind: Any, value: Any, path: Path) -> Any:
+    """The JSON ``value`` of the file ``path`` as a record of ``kind``.
+
+    Raises:
+        KitError: it is none.
+    """
+    try:
+        return decoded(value, kind)
+    except ValueError as error:
+        raise KitError(f"{path} is damaged: {error}. Run the step that writes it again.") from error
+
+
+def metrics_by_set(rows: Iterable[Measurement], part: str, views: int) -> dict[str, Metrics]:
+    """The metrics of one part and number of views, by set.
+
+    Raises:
+        KitError: they were not measured.
+    """
+    found = {row.set: row.metrics for row in rows if (row.part, row.views) == (part, views)}
+    if set(found) != set(SETS):
+        raise KitError(
+            f"the run was not measured: expected metrics of the {part} over {views} views, got those of "
+            f"{' and '.join(found) or 'no set'}. Evaluate it with that --tta."
+        )
+    return found
+
+
+def read_network(recipe: TrainingConfig, competition: Competition, weights: Path) -> "keras.Model":
+    """The network of a recipe with the ``weights`` of a file, not compiled.
+
+    Raises:
+        KitError: they are truncated, or of another network.
+    """
+    from bloodcells.network.network import build_network  # imports Keras, which takes seconds
+
+    network = build_network(competition.image_size, recipe.working_size, len(competition.classes), recipe.dropout)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that it leaves at random
+            network.load_weights(weights)
+    except OSError as error:
+        raise KitError(f"{weights} cannot be read (truncated?). Train again into another folder.") from error
+    except (ValueError, KeyError, UserWarning) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise KitError(f"{weights} does not fit the network of its config.json: {reason}. Train again.") from error
+    return network
+
+
+def checkout_commit() -> str | None:
+    """The commit of the kit's checkout, ``+changes`` where it has any; None where the kit is installed without one."""
+    here = Path(__file__)
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", here.name)  # else a kit in another project's folder would take its commit
+        return git("describe", "--always", "--exclude=*", "--dirty=+changes")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _identity(config: Config) -> dict[str, Any]:
+    """What must not change between the sittings of a run."""
+    return {**asdict(config.recipe), "data_sha256": config.data_sha256, "classes": config.competition.classes}
+
+
+def _without_folder(argument: str) -> str:
+    option, equals, value = argument.rpartition("=")
+    return f"{option}{equals}{Path(value).name}" if Path(value).expanduser().is_absolute() else argument

@@ -1,0 +1,269 @@
+"""The run folder: what is written is read back, what is damaged is refused in one line, what was cut off goes on."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from invented_runs import COMMAND, ENVIRONMENT, begun_run, invented_config, invented_metrics
+
+from bloodcells import run as room
+from bloodcells.errors import KitError
+from bloodcells.pages.record import read_record, run_record
+from bloodcells.pages.run_page import run_page
+from bloodcells.recipe import Phase
+from bloodcells.run import (
+    CleaningCounts,
+    Config,
+    Environment,
+    Epoch,
+    Gate,
+    HandedOn,
+    Measurement,
+    MedmnistC,
+    Run,
+    Summary,
+)  # fmt: skip
+
+ONCE = (Config, Environment, CleaningCounts, MedmnistC, Summary, HandedOn)
+MANY = (Epoch, Gate, Measurement)
+
+
+@pytest.fixture
+def run(run_folder: Path) -> Run:
+    run = Run(run_folder)
+    run.write(HandedOn("weights.weights.h5", 21, "cd" * 32, "float16", 0.001))
+    return run
+
+
+def read_all(run: Run) -> None:
+    """Everything that is read of a run, and its page."""
+    for kind in ONCE:
+        run.read(kind)
+    for kind in MANY:
+        run.rows(kind)
+    run.read_split()
+    run.read_errors()
+    run_page(run_record(run.folder))
+
+
+def test_what_is_written_is_read_back(run: Run) -> None:
+    for kind in ONCE:
+        record = run.read(kind)
+        run.write(record)
+        assert run.read(kind) == record
+    for kind in MANY:
+        rows = run.rows(kind)
+        assert len(rows) > 0
+        assert run.add(*rows) == run.rows(kind) == rows
+
+
+def test_another_view_adds_rows_and_the_same_one_replaces_them(run: Run) -> None:
+    before = run.rows(Measurement)
+    of = invented_metrics(0.5, 9)
+    run.add(Measurement("validation", "clean", 8, of), Measurement("holdout", "clean", 1, of))
+    after = run.rows(Measurement)
+    assert [(row.part, row.set, row.views) for row in after[:3]] == [
+        ("validation", "clean", 1), ("validation", "clean", 4), ("validation", "clean", 8)
+    ]  # fmt: skip
+    assert len(after) == len(before) + 1
+    assert [row for row in after if row.metrics == of] == [after[2], after[5]]
+
+
+def test_gates_are_kept_by_the_number_of_views(run: Run) -> None:
+    run.add(Gate(8, 0.25, ()))
+    assert (run.gate(1), run.gate(4), run.gate(8)) == (None, 0.5, 0.25)
+
+
+def test_commands_are_noted_once_in_order(run: Run) -> None:
+    for command in ("bloodcells evaluate --tta 1", COMMAND, "bloodcells evaluate --tta 1"):
+        run.note_commands(command)
+    assert run.read(Config).commands == (COMMAND, "bloodcells evaluate --tta 1")
+
+
+def test_another_run_is_refused_and_the_same_one_goes_on(run: Run) -> None:
+    again = replace(invented_config(), commands=("bloodcells train",), commit="1111111", version="9")
+    run.begin(again, ENVIRONMENT)
+    assert run.read(Config) == replace(invented_config(), commands=(COMMAND, "bloodcells train"))
+    classes = tuple(reversed(again.competition.classes))
+    others = {
+        "seed": invented_config(seed=1), "data_sha256": replace(again, data_sha256="cd" * 32),
+        "classes": replace(again, competition=replace(again.competition, classes=classes)),
+    }  # fmt: skip
+    for key, other in others.items():
+        with pytest.raises(KitError, match=f"holds another run: expected {key} = "):
+            run.begin(other, ENVIRONMENT)
+
+
+def test_a_run_that_was_cut_off_while_it_began_begins_again(tmp_path: Path, monkeypatch) -> None:
+    """A kill after any of the writes: the next one finds a folder that it can claim."""
+    write = Run.write
+    for kind in (Environment, Config):
+        folder = tmp_path / kind.__name__
+
+        def killed(run: Run, record, kind=kind) -> None:
+            if isinstance(record, kind):
+                raise KeyboardInterrupt
+            write(run, record)
+
+        monkeypatch.setattr(Run, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            begun_run(folder)
+        monkeypatch.setattr(Run, "write", write)
+        assert begun_run(folder).read(Environment) == ENVIRONMENT
+
+
+def test_new_weights_take_what_was_measured_on_the_old_ones_with_them(run: Run) -> None:
+    with pytest.raises(RuntimeError), run.finishing() as beside:
+        raise RuntimeError("killed")
+    assert run.weights.read_bytes() == b"weights" and run.holds(Summary)
+    with run.finishing() as beside:
+        beside.write_bytes(b"new weights")
+    assert run.weights.read_bytes() == b"new weights"
+    assert not any(run.holds(kind) for kind in (Gate, Measurement, MedmnistC, Summary)) and run.read_errors() == {}
+
+
+def test_the_last_two_checkpoints_and_their_epochs_are_kept(run: Run) -> None:
+    for epoch in (1, 2, 3, 10):
+        path = run.checkpoint(epoch)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    run.drop_old_checkpoints()
+    assert list(run.checkpoints()) == [10, 3]
+    run.drop_epochs_after(3)
+    assert [epoch.epoch for epoch in run.rows(Epoch)] == [1, 2, 3]
+
+
+def test_the_commit_is_that_of_the_checkout(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(room, "__file__", str(tmp_path / "run.py"))
+    assert room.checkout_commit() is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert room.checkout_commit() is None
+
+
+def test_folders_of_whoever_ran_it_are_taken_out() -> None:
+    published = invented_config().without_folders()
+    assert "somebody" not in repr(published)
+    assert published.recipe.init == "backbone.h5" and published.data == "training_set.npz"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda record: record[0].update(gate=1.5), "[0].gate: expected 0 to 1, got 1.5"),
+        (lambda record: record[0].update(gate=float("nan")), "[0].gate: expected a finite number, got nan"),
+        (lambda record: record[0].pop("gate"), "[0]: expected gate, got nothing"),
+        (lambda record: record[0].update(views="8"), "[0].views: expected int, got '8'"),
+        (lambda record: record[0].update(views=True), "[0].views: expected int, got True"),
+    ],
+)
+def test_what_does_not_fit_is_named(run: Run, change: Callable[[list[dict]], None], line: str) -> None:
+    path = run.folder / "gate.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(KitError) as caught:
+        run.rows(Gate)
+    assert str(caught.value).replace("1.000001", "1").replace("-1e-06", "0") == (
+        f"{path} is damaged: {line}. Run the step that writes it again."
+    )
+
+
+def test_a_key_of_a_later_kit_is_passed_over(run: Run) -> None:
+    path = run.folder / "summary.json"
+    before = run.read(Summary)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "mood": "good"}))
+    assert run.read(Summary) == before
+
+
+def mutated(content: bytes, draw: random.Random) -> bytes:
+    """``content`` cut off, not UTF-8, or with a value of another type somewhere in it."""
+    kind = draw.choice(["cut", "not UTF-8", "flipped", "empty", "another value"])
+    place = draw.randrange(len(content))
+    if kind == "cut":
+        return content[:place]
+    if kind == "empty":
+        return b""
+    if kind == "not UTF-8":
+        return content[:place] + b"\xff\xfe" + content[place:]
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return content[:place] + bytes([content[place] ^ (1 << draw.randrange(8))]) + content[place + 1 :]
+    if kind == "flipped":
+        return json.dumps([value] if draw.random() < 0.5 else [1, value]).encode()
+    return json.dumps(with_another_value(value, draw)).encode()
+
+
+def with_another_value(value, draw: random.Random):
+    if isinstance(value, dict) and value and draw.random() < 0.9:
+        key = draw.choice(list(value))
+        if draw.random() < 0.2:
+            return {name: one for name, one in value.items() if name != key}
+        return {**value, key: with_another_value(value[key], draw)}
+    if isinstance(value, list) and value and draw.random() < 0.9:
+        place = draw.randrange(len(value))
+        return [*value[:place], with_another_value(value[place], draw), *value[place + 1 :]]
+    return draw.choice([None, True, -1, 2, 1e300, 10**400, float("nan"), float("inf"), "", "x", [], {}, [[]], {"a": 1}])
+
+
+def test_damage_anywhere_is_a_refusal_in_one_line_or_no_damage(run: Run, tmp_path: Path) -> None:
+    files = [
+        path.relative_to(run.folder)
+        for path in run.folder.rglob("*")
+        if path.suffix in (".json", ".jsonl", ".csv", ".npz")
+    ]
+    assert len(files) == 11
+    draw, refused = random.Random(0), 0
+    for turn in range(40 * len(files)):
+        name = files[turn % len(files)]
+        before = (run.folder / name).read_bytes()
+        (run.folder / name).write_bytes(mutated(before, draw))
+        try:
+            read_all(run)
+        except KitError as error:
+            refused += 1
+            assert "\n" not in str(error) and (name.name in str(error) or run.name in str(error)), (name, error)
+        (run.folder / name).write_bytes(before)
+    assert refused > 20 * len(files)
+    read_all(run)
+
+
+def test_a_damaged_record_of_a_page_is_refused(run: Run, tmp_path: Path) -> None:
+    run_record(run.folder).write(tmp_path)
+    path, draw = tmp_path / "record.json", random.Random(1)
+    before = path.read_bytes()
+    for _ in range(100):
+        path.write_bytes(mutated(before, draw))
+        try:
+            run_page(read_record(tmp_path))
+        except KitError as error:
+            assert "record.json" in str(error)
+
+
+def test_every_prefix_of_the_files_is_a_folder_that_can_be_gone_on_with(run: Run, tmp_path: Path) -> None:
+    order = ["cleaning/cleaning.json", "split.csv", "environment.json", "config.json", "metrics.jsonl",
+             "weights.weights.h5", "gate.json", "errors.npz", "evaluation.json", "submission.zip"]  # fmt: skip
+    for count in range(len(order) + 1):
+        cut = Run(tmp_path / str(count))
+        for name in order[:count]:
+            (cut.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(run.folder / name, cut.folder / name)
+        cut.begin(invented_config(), ENVIRONMENT)
+        cut.go_on_in(ENVIRONMENT)
+        cut.add(replace(run.rows(Epoch)[-1], epoch=99))
+        cut.add(*run.rows(Measurement))
+        cut.add(*run.rows(Gate))
+        with pytest.raises(KitError, match=r"file not found: .*summary.json"):
+            run_record(cut.folder)
+
+
+def test_an_older_recipe_lacks_only_what_has_a_default(run: Run) -> None:
+    path = run.folder / "config.json"
+    config = json.loads(path.read_text())
+    del config["recipe"]["phases"][0]["untouched"]
+    path.write_text(json.dumps(config))
+    assert run.read(Config).recipe.phases[0].untouched == Phase.untouched
