@@ -29,7 +29,7 @@ def _beside(name: str) -> ModuleType:
 
 
 class Model:
-    """EfficientNetB3 with test-time augmentation, as ``submission.json`` describes it."""
+    """The network with test-time augmentation, as ``submission.json`` describes it."""
 
     def __init__(self) -> None:
         """Load the network: the flatbuffer if there is one and it runs here, else the weights."""
@@ -87,6 +87,7 @@ class Model:
             self.settings["working_size"],
             len(self.settings["classes"]),
             self.settings["dropout"],
+            self.settings.get("backbone", "EfficientNetB3"),
         )
         network.load_weights(str(FOLDER / self.settings["weights"]))
         return network

@@ -13,7 +13,7 @@ from bloodcells.data.splitting import Split
 from bloodcells.decoding import decoded
 from bloodcells.measuring.evaluation import evaluate
 from bloodcells.pages.run_page import draw_run
-from bloodcells.recipe import Phase, training_config
+from bloodcells.recipe import Phase, read_recipe
 from bloodcells.run import (
     CleaningCounts,
     Config,
@@ -90,7 +90,7 @@ def invented_run(folder: Path, competition: Competition = BLOOD) -> Path:
 def invented_config(competition: Competition = BLOOD, **recipe: Any) -> Config:
     """The config of a run that begins; ``recipe`` replaces values of the quick profile's."""
     return Config(
-        recipe=replace(training_config("quick", INIT, 0), **recipe), recipe_name="quick", commands=(COMMAND,),
+        recipe=replace(read_recipe("quick", INIT, 0), **recipe), recipe_name="quick", commands=(COMMAND,),
         data="/home/somebody/training_set.npz", commit="abc1234+changes", version="1.2", competition=competition,
         data_sha256="ab" * 32, data_origin="training_set.npz, train",
     )  # fmt: skip

@@ -163,8 +163,8 @@ def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
 
 def test_init_is_taken_from_the_data_unless_it_is_said(capsys):
     parse = cli._parser().parse_args
-    assert cli._training_config(parse(["train"])).init == "kit"
-    assert cli._training_config(parse(["train", "--init", "a.h5"])).init == "a.h5"
+    assert cli._recipe(parse(["train"])).init == "kit"
+    assert cli._recipe(parse(["train", "--init", "a.h5"])).init == "a.h5"
     assert "init: kit" in capsys.readouterr().out
 
 

@@ -1,30 +1,125 @@
+from pathlib import Path
+
 import pytest
 
 from bloodcells.augmentation.policies import POLICIES
 from bloodcells.errors import KitError
-from bloodcells.recipe import PROFILES, run_name, training_config
+from bloodcells.network.network import BACKBONES, DEFAULT_BACKBONE
+from bloodcells.recipe import RECIPES, read_recipe, run_name
+from bloodcells.run import Config, Run
+from bloodcells.training.start import KIT
+
+OWN = """
+backbone = "EfficientNetB0"
+[[phases]]
+name = "mine"
+epochs = 2
+policy = "chain"
+working_size = 48
+batch_size = 8
+learning_rate = 1
+"""
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    (tmp_path / "my schedule.toml").write_text(OWN)
+    return tmp_path / "my schedule.toml"
+
+
+@pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("init", ["scratch", "kit", "imagenet", "file.h5"])
-def test_every_profile_names_a_known_policy_and_keeps_what_it_was_given(profile, init):
-    config = training_config(profile, init, seed=3)
-    assert all(phase.policy in POLICIES for phase in config.phases)
-    assert (config.init, config.seed) == (init, 3)
-    assert any(phase.head_only for phase in config.phases) == (init not in ("scratch", "kit"))
+def test_every_recipe_names_a_known_policy_and_keeps_what_it_was_given(name, init):
+    recipe = read_recipe(name, init, seed=3)
+    assert all(phase.policy in POLICIES for phase in recipe.phases)
+    assert (recipe.init, recipe.seed, recipe.backbone) == (init, 3, DEFAULT_BACKBONE)
+    if name != "published":
+        assert any(phase.head_only for phase in recipe.phases) == (init not in ("scratch", "kit"))
 
 
-def test_a_config_tells_of_the_network_that_its_last_phase_leaves():
-    config = training_config("full", "scratch", seed=0)
-    assert config.epochs == sum(phase.epochs for phase in config.phases)
-    assert config.as_dict()["working_size"] == config.phases[-1].working_size
-    assert config.as_dict()["policy"] == config.phases[-1].policy
+def test_a_recipe_tells_of_the_network_that_its_last_phase_leaves():
+    recipe = read_recipe("full", "scratch", seed=0)
+    assert recipe.epochs == sum(phase.epochs for phase in recipe.phases)
+    assert recipe.as_dict()["working_size"] == recipe.phases[-1].working_size
+    assert recipe.as_dict()["policy"] == recipe.phases[-1].policy
 
 
-def test_an_unknown_profile_is_refused():
-    with pytest.raises(KitError, match="expected quick or full, got 'fast'"):
-        training_config("fast", "scratch", 0)
+def test_the_published_recipe_is_what_the_kits_weights_were_trained_with():
+    recorded = Run(KIT).read(Config).recipe
+    published = read_recipe("published", "scratch", seed=0)
+    for ours, theirs in zip(published.as_dict()["phases"], recorded.as_dict()["phases"], strict=True):
+        assert {**ours, "name": ""} == {**theirs, "name": ""}
+    assert published.as_dict() | {"phases": 0} == recorded.as_dict() | {"phases": 0}
+    assert read_recipe("full", "scratch", seed=0) == published
 
 
-def test_a_run_is_named_after_its_data_profile_and_seed():
+def test_a_file_of_ones_own_is_a_recipe_whatever_the_start(own):
+    for init in ("kit", "scratch", "imagenet"):
+        recipe = read_recipe(str(own), init, 0)
+        assert (recipe.backbone, recipe.phases[0].name, recipe.phases[0].stochastic_depth) == (
+            "EfficientNetB0",
+            "mine",
+            0.2,
+        )
+    assert run_name("data/training_set.npz", str(own), 3) == "training_set-my schedule-3"
+
+
+def test_single_values_are_changed_and_phases_are_counted_from_0():
+    changes = [
+        "phases.1.epochs=5",
+        "phases.0.policy=full",
+        "backbone='ConvNeXtTiny'",
+        "dropout=0",
+        "precision=bfloat16",
+    ]
+    recipe, before = read_recipe("quick", "imagenet", 0, changes), read_recipe("quick", "imagenet", 0)
+    assert [phase.epochs for phase in recipe.phases] == [before.phases[0].epochs, 5]
+    assert [phase.policy for phase in recipe.phases] == ["full", before.phases[1].policy]
+    assert (recipe.backbone, recipe.dropout, recipe.precision) == ("ConvNeXtTiny", 0, "bfloat16")
+
+
+REFUSED = {
+    "phases.0.epocs=5": r"phases.0: expected keys of name, epochs, .*, untouched, got 'epocs'",
+    "optimizer=lion": r"recipe quick: expected keys of backbone, precision, .*, phases, got 'optimizer'",
+    "seed=3": "got 'seed'",
+    "phases.0.epochs=0": "expected epochs as a whole number from 1, got 0",
+    "phases.0.epochs=1.5": "expected epochs as a whole number from 1, got 1.5",
+    "phases.0.learning_rate=nan": "expected learning_rate as a number from 0 to 1, got nan",
+    "phases.0.head_only=1": "expected head_only as true or false, got 1",
+    "phases.0.batch_size=true": "expected batch_size as a whole number from 1, got True",
+    "phases.0.name=3": "expected name as a text, got 3",
+    "phases.2.epochs=5": "expected phases.N.KEY with N of 0, 1. Phases are counted from 0",
+    "phases.epochs=5": "expected phases.N.KEY with N of 0, 1",
+    "phases.0.policy=magic": "unknown augmentation policy: expected one of .*, got 'magic'",
+    "backbone=VGG16": f"unknown backbone: expected one of {', '.join(BACKBONES)}, got 'VGG16'",
+    "precision=int8": "expected precision as one of auto, float32, bfloat16, float16, got 'int8'",
+    "epochs": "expected KEY=VALUE, got 'epochs'",
+}
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSED.items())
+def test_a_change_that_makes_no_sense_is_refused_in_one_line(change, message):
+    with pytest.raises(KitError, match=message) as refusal:
+        read_recipe("quick", "imagenet", 0, [change])
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("backbone = ", "expected TOML"), ("dropout = 0.1", r"expected one \[\[phases\]\] or more"),
+     ("phases = [3]", r"expected one \[\[phases\]\]"),
+     ("[[phases]]\nname = 'a'", "phases.0: expected epochs, got none")],
+)  # fmt: skip
+def test_a_file_that_is_no_recipe_is_refused(tmp_path, text, message):
+    (tmp_path / "bad.toml").write_text(text)
+    with pytest.raises(KitError, match=message):
+        read_recipe(str(tmp_path / "bad.toml"), "imagenet", 0)
+
+
+def test_an_unknown_recipe_is_refused():
+    with pytest.raises(KitError, match="expected quick, full, published or a TOML file, got 'fast'"):
+        read_recipe("fast", "scratch", 0)
+
+
+def test_a_run_is_named_after_its_data_recipe_and_seed():
     assert run_name("data/training_set.npz", "quick", 3) == "training_set-quick-3"

@@ -16,10 +16,10 @@ from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.pages.run_page import draw_run
-from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Gate, Measurement, Request, Run, Summary, metrics_by_set
 
-CONFIG = TrainingConfig(
+CONFIG = Recipe(
     init="scratch", phases=(Phase("training", 1, "none", 32, batch_size=32, learning_rate=1e-3, warmup_steps=1),)
 )
 

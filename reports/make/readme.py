@@ -99,7 +99,7 @@ def draw_picture(path: Path) -> None:
 def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:
     recipe, summary = record.config.recipe, record.summary
     return (
-        f"[this kit: EfficientNetB3, {record.config.recipe_name or 'own settings'}]({page})",
+        f"[this kit: {record.config.recipe.backbone}, {record.config.recipe_name or 'own settings'}]({page})",
         summary.cells,
         f"{summary.scores['clean']['accuracy']:.4f} (hold-out)",
         f"{summary.scores['composite']['accuracy']:.4f} (composite hold-out)",

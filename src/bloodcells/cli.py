@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bloodcells.cleaning import CleaningSettings
     from bloodcells.competition import Competition
     from bloodcells.data.cells import CellSet
-    from bloodcells.recipe import TrainingConfig
+    from bloodcells.recipe import Recipe
     from bloodcells.run import Request
 
 DATA, RUNS = Path("data"), Path("runs")
@@ -66,9 +66,9 @@ def _run(options: argparse.Namespace) -> None:
     from bloodcells.pages.run_page import draw_run
     from bloodcells.run import Measurement, Run, metrics_by_set
 
-    run = Run(_run_folder(options))
+    run, recipe = Run(_run_folder(options)), _recipe(options)
     summary = walk.walk(
-        _cells(options), _training_config(options), options.tta, run.folder, _cleaning(options), options.devices,
+        _cells(options), recipe, options.tta, run.folder, _cleaning(options), options.devices,
         _request(options),
     )  # fmt: skip
     page = draw_run(run.folder, run.report)
@@ -89,7 +89,7 @@ def _clean(options: argparse.Namespace) -> None:
 
     cells, settings = _cells(options), _cleaning(options)
     with progress_bars() as progress:
-        table = walk.clean(cells, options.out, settings, options.init, progress)
+        table = walk.clean(cells, options.out, settings, options.init, progress, options.backbone)
     page = options.out / "cleaning.html"
     calibration = calibrate(cells.take(table.kept), settings)
     write_cleaning_page(page, cells, table, settings, calibration)
@@ -101,9 +101,9 @@ def _clean(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from bloodcells import walk
 
-    run = _run_folder(options)
+    run, recipe = _run_folder(options), _recipe(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
-    walk.fit(parts, _training_config(options), run, options.devices, _request(options))
+    walk.fit(parts, recipe, run, options.devices, _request(options))
     print(f"trained: {run}. Next: bloodcells evaluate --run {run} --data {options.data}")
 
 
@@ -247,7 +247,7 @@ def _report(options: argparse.Namespace) -> None:
 def _request(options: argparse.Namespace) -> "Request":
     from bloodcells.run import Request
 
-    return Request(options.command, options.profile, options.data)
+    return Request(options.command, options.recipe, options.data)
 
 
 def _cells(options: argparse.Namespace) -> "CellSet":
@@ -262,13 +262,13 @@ def _competition(options: argparse.Namespace) -> "Competition":
     return chosen_competition(options.competition)
 
 
-def _training_config(options: argparse.Namespace) -> "TrainingConfig":
-    from bloodcells.recipe import training_config
-    from bloodcells.training.start import starting_point
+def _recipe(options: argparse.Namespace) -> "Recipe":
+    from bloodcells.training.start import starting_recipe
 
-    init = starting_point(options.init, options.data, _run_folder(options))
-    print(f"init: {init}")
-    return training_config(options.profile, init, options.seed)
+    run = _run_folder(options)
+    recipe = starting_recipe(options.recipe, options.init, options.data, options.seed, options.set, run)
+    print(f"init: {recipe.init}")
+    return recipe
 
 
 def _cleaning(options: argparse.Namespace) -> "CleaningSettings":
@@ -280,7 +280,7 @@ def _cleaning(options: argparse.Namespace) -> "CleaningSettings":
 def _run_folder(options: argparse.Namespace) -> Path:
     from bloodcells.recipe import run_name
 
-    return options.out or RUNS / run_name(options.data, options.profile, options.seed)
+    return options.out or RUNS / run_name(options.data, options.recipe, options.seed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -298,12 +298,16 @@ def _parser() -> argparse.ArgumentParser:
     train = add("train", _train, "clean, split and train; resumes where it stopped")
     for verb in (whole, train):
         _add_source(verb)
-        verb.add_argument("--profile", default="quick", help="quick: minutes; full: what you upload (default: quick)")
+        verb.add_argument("--recipe", "--profile", default="quick", metavar="RECIPE", help="quick: minutes; full: what "
+                          "you upload; published: how the kit's weights were made, from scratch; or a TOML file "
+                          "(default: quick)")  # fmt: skip
+        verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: "
+                          "phases.0.epochs=5 (phases count from 0), backbone=ConvNeXtTiny; repeatable")  # fmt: skip
         _add_init(verb)
         verb.add_argument("--seed", type=int, default=0, help="of training; data and split do not change with it")
         verb.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs to train on at once, each with its "
                           "share of every batch (default: 1)")  # fmt: skip
-        verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-PROFILE-SEED)")
+        verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-RECIPE-SEED)")
         _add_yes(verb)
     _add_tta(whole)
 
@@ -314,6 +318,8 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--init", help="look for wrong labels too, with a network that has not learned them: imagenet "
                        "or an ImageNet-style .h5 file; minutes on a CPU; suspects are reported and stay (default: "
                        "labels are not examined)")  # fmt: skip
+    clean.add_argument("--backbone", default="EfficientNetB3", help="of these weights, as in a recipe (default: "
+                       "EfficientNetB3)")  # fmt: skip
     _add_yes(clean)
 
     evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out, clean and corrupted")

@@ -8,8 +8,8 @@ from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import KNOWN, open_source
 from bloodcells.errors import KitError
-from bloodcells.recipe import TrainingConfig, run_name, training_config
-from bloodcells.training.start import STARTS, starting_point
+from bloodcells.recipe import Recipe, run_name
+from bloodcells.training.start import STARTS, starting_recipe
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Settings:
         """The cells, as `sources.open_source` gives them."""
         return open_source(self.data, self.cache, chosen_competition(), cells=self.cells)
 
-    def training_config(self) -> TrainingConfig:
-        """The config of the profile, seed 0; an init ``auto`` becomes what `pretrained.starting_point` makes of it."""
-        return training_config(self.profile, starting_point(self.init, self.data, self.run), seed=0)
+    def training_config(self) -> Recipe:
+        """The recipe, seed 0; an init ``auto`` becomes what `start.starting_point` makes of it."""
+        return starting_recipe(self.profile, self.init, self.data, run=self.run)
 
 
 def read_settings() -> Settings:

@@ -40,7 +40,7 @@ from bloodcells.data.splitting import Split, read_split
 from bloodcells.decoding import Count, Share, decoded
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS, read_json, read_json_lines, replacing, write_json, write_text
-from bloodcells.recipe import TrainingConfig
+from bloodcells.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -86,7 +86,7 @@ class Config:
         note: what the records do not say of how the weights were made; pages print it in place of the commands.
     """
 
-    recipe: TrainingConfig
+    recipe: Recipe
     recipe_name: str | None
     commands: tuple[str, ...]
     data: str | None
@@ -103,7 +103,7 @@ class Config:
             raise ValueError("recipe.phases: expected at least one, each of at least one epoch, got fewer")
 
     @classmethod
-    def of(cls, recipe: TrainingConfig, training: CellSet, request: Request) -> "Config":
+    def of(cls, recipe: Recipe, training: CellSet, request: Request) -> "Config":
         """The config of a run that begins now."""
         return cls(
             recipe=recipe,
@@ -563,7 +563,7 @@ def metrics_by_set(rows: Iterable[Measurement], part: str, views: int) -> dict[s
     return found
 
 
-def read_network(recipe: TrainingConfig, competition: Competition, weights: Path) -> "keras.Model":
+def read_network(recipe: Recipe, competition: Competition, weights: Path) -> "keras.Model":
     """The network of a recipe with the ``weights`` of a file, not compiled.
 
     Raises:
@@ -571,7 +571,8 @@ def read_network(recipe: TrainingConfig, competition: Competition, weights: Path
     """
     from bloodcells.network.network import build_network  # imports Keras, which takes seconds
 
-    network = build_network(competition.image_size, recipe.working_size, len(competition.classes), recipe.dropout)
+    classes = len(competition.classes)
+    network = build_network(competition.image_size, recipe.working_size, classes, recipe.dropout, recipe.backbone)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that it leaves at random

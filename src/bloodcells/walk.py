@@ -25,7 +25,7 @@ from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
 from bloodcells.measuring.explanation import confident_errors
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
 from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
-from bloodcells.recipe import TrainingConfig
+from bloodcells.recipe import Recipe
 from bloodcells.run import (
     FROM_PYTHON,
     CleaningCounts,
@@ -76,11 +76,12 @@ def clean(
     settings: CleaningSettings,
     init: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    backbone: str = Recipe.backbone,
 ) -> CleaningTable:
     """Examine ``cells`` and write the decisions into ``folder``; with ``init``, the labels are examined too.
 
-    ``init`` and ``progress`` are those of `suspicion.examine_labels`. The decisions are written before the labels are
-    looked at.
+    ``init``, ``progress`` and ``backbone`` are those of `suspicion.examine_labels`. The decisions are written before
+    the labels are looked at.
 
     Raises:
         KitError: too much is removed, or what `suspicion.examine_labels` raises.
@@ -88,7 +89,7 @@ def clean(
     table = examine(cells, settings, progress)
     table.write(folder)
     if init is not None:
-        table = examine_labels(cells, table, init, progress)
+        table = examine_labels(cells, table, init, progress, backbone)
         table.write(folder)
     return table
 
@@ -130,7 +131,7 @@ def parts_of(folder: Path, cells: CellSet) -> Parts:
     return parts
 
 
-def fit(parts: Parts, recipe: TrainingConfig, folder: Path, devices: int = 1, request: Request = FROM_PYTHON) -> None:
+def fit(parts: Parts, recipe: Recipe, folder: Path, devices: int = 1, request: Request = FROM_PYTHON) -> None:
     """Train, or go on training, in ``folder``; the clean and the corrupted validation set are measured every epoch.
 
     Raises:
@@ -223,7 +224,7 @@ def submit(folder: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, fl
 
 def walk(
     cells: CellSet,
-    recipe: TrainingConfig,
+    recipe: Recipe,
     tta_level: int,
     folder: Path,
     settings: CleaningSettings,

@@ -6,7 +6,7 @@ from bloodcells.errors import KitError
 
 
 def flat(name: str) -> dict:
-    config = budget("cpu").arm_config(arm_named(name), 0, "start.weights.h5").as_dict()
+    config = budget("cpu").arm_recipe(arm_named(name), 0, "start.weights.h5").as_dict()
     return {**{f"phase {key}": value for key, value in config.pop("phases")[0].items()}, **config}
 
 

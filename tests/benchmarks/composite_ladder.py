@@ -21,7 +21,7 @@ from bloodcells.data.sources import open_source
 from bloodcells.environment import describe_environment
 from bloodcells.files import WEIGHTS, write_json
 from bloodcells.network.inference import predict_probabilities
-from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.recipe import Phase, Recipe
 from bloodcells.training.loop import train
 
 
@@ -35,8 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     parts = walk.prepare(open_source(options.data, Path("data"), chosen_competition()), options.out, CleaningSettings())
     configs = {
-        "none": budget("cpu").start_config(options.init),
-        "randaugment": TrainingConfig(
+        "none": budget("cpu").start_recipe(options.init),
+        "randaugment": Recipe(
             init=str(options.out / "none" / WEIGHTS),
             phases=(Phase("randaugment", 4, "randaugment", 64, batch_size=32, learning_rate=7e-4, warmup_steps=100),),
         ),

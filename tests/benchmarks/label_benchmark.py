@@ -22,7 +22,7 @@ import numpy as np
 
 from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.cleaning.labels import NOT_SUSPECTED, ODDS, suspected_labels
-from bloodcells.cleaning.suspicion import FOLDS, TAPS, WORKING_SIZE, out_of_fold_probabilities, pooled_features
+from bloodcells.cleaning.suspicion import FOLDS, WORKING_SIZE, out_of_fold_probabilities, pooled_features
 from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet, load_cells
 from bloodcells.data.sources.synthetic import draw_smear
@@ -159,15 +159,15 @@ def planted_figures(found: np.ndarray, planted: np.ndarray, truth: np.ndarray) -
 
 
 def compare_features(cells: CellSet, init: str, n_cells: int) -> list[dict[str, Any]]:
-    """Out-of-fold accuracy on a sample: the last layer or ``TAPS``, cells as they are or enlarged, random weights."""
+    """Out-of-fold accuracy on a sample: the last layer or the taps, cells as they are or enlarged, random weights."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(cells))[:n_cells])
     sample = cells.take(chosen)
     variants = [
         (words, weights, size, taps)
-        for words, weights, taps in (("last layer", init, LAST_LAYER), ("five resolutions", init, TAPS))
+        for words, weights, taps in (("last layer", init, LAST_LAYER), ("five resolutions", init, None))
         for size in (cells.competition.image_size, WORKING_SIZE)
     ]
-    variants.append(("five resolutions, random weights", "scratch", WORKING_SIZE, TAPS))
+    variants.append(("five resolutions, random weights", "scratch", WORKING_SIZE, None))
     rows = []
     for words, weights, size, taps in variants:
         keras.utils.set_random_seed(0)

@@ -28,7 +28,7 @@ from bloodcells.environment import describe_environment
 from bloodcells.files import write_json
 from bloodcells.measuring.evaluation import evaluate
 from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
-from bloodcells.network.network import BACKBONE, build_network
+from bloodcells.network.network import backbone_of, build_network
 from bloodcells.run import Config, Run
 
 LARGER = (1.25, 1.5)
@@ -123,7 +123,7 @@ def re_estimated(network: keras.Model, size: int, images: np.ndarray, share: flo
     """A copy whose BatchNorm statistics are, by ``share``, those of ``images``."""
     copy = at_size(network, size)
     shuffled = np.random.default_rng(0).permutation(len(images))
-    layers = copy.get_layer(BACKBONE).layers
+    layers = backbone_of(copy).layers
     normalizations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in layers:
         if isinstance(layer, keras.layers.Dropout):

@@ -49,7 +49,7 @@ def main() -> None:
 
     weights, found = [], []
     for seed in options.seeds:
-        config = means.arm_config(arm_named(options.arm), seed, str(experiment.start))
+        config = means.arm_recipe(arm_named(options.arm), seed, str(experiment.start))
         network = train(experiment.training, {}, config, options.out / "soup" / f"{options.arm}-{seed}")
         weights.append(network.get_weights())
         found.append({name: predict_probabilities(network, cells.images) for name, cells in sets.items()})

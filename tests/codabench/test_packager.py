@@ -192,7 +192,7 @@ class Network:
     def load_weights(self, path):
         pass
 
-def build_network(image_size, working_size, classes, dropout):
+def build_network(image_size, working_size, classes, dropout, backbone):
     return Network()
 """
 

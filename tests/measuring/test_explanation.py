@@ -1,12 +1,13 @@
 import keras
 import numpy as np
 import pytest
+from backbones import EVERY_BACKBONE
 from competitions import BLOOD
 
 from bloodcells.data.cells import CellSet
 from bloodcells.measuring import explanation
 from bloodcells.measuring.explanation import activation_maps, confident_errors
-from bloodcells.network.network import BACKBONE, build_network
+from bloodcells.network.network import backbone_of, build_network
 from bloodcells.run import Run
 
 
@@ -38,13 +39,36 @@ def test_a_map_is_the_evidence_for_the_class(network):
     """An even image has the same evidence in every view and position: that of a single view, made symmetric."""
     even, classes = np.full((6, 64, 64, 3), 90.0, np.float32), np.array([0, 1, 2, 3, 0, 1])
     maps = activation_maps(network, even, classes)
-    backbone = network.get_layer(BACKBONE)
+    backbone = backbone_of(network)
     last = keras.Model(backbone.input, backbone.get_layer("top_activation").output)
     found = last.predict(network.get_layer("standardisation")(even), verbose=0)
     kernel = network.get_layer("probabilities").get_weights()[0]
     mean = np.stack([(image @ kernel[:, label]).mean() for image, label in zip(found, classes, strict=True)])
     assert maps.shape == (6, 8, 8) and maps.dtype == np.float32
     np.testing.assert_allclose(maps, np.broadcast_to((mean > 0)[:, None, None], maps.shape), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["ConvNeXtTiny", "MobileNetV3Large"])
+def test_the_evidence_of_all_places_is_the_logit_up_to_a_factor(name):
+    """Also where a normalisation stands between the mean over the places and the head."""
+    network = build_network(image_size=32, working_size=32, classes=4, backbone=name)
+    draw, backbone = np.random.default_rng(0), backbone_of(network)
+    backbone.layers[-1].set_weights([draw.normal(1, 0.3, weight.shape) for weight in backbone.layers[-1].get_weights()])
+    images = draw.uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
+    *_, pooling = (layer for layer in backbone.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
+    pooled = keras.Model(backbone.input, [pooling.output, backbone.output])
+    mean, features = pooled.predict(network.get_layer("standardisation")(images), verbose=0)
+    offset = backbone.layers[-1].get_weights()[1] if name == "ConvNeXtTiny" else 0.0
+    logits = (features - offset) @ network.get_layer("probabilities").get_weights()[0]
+    evidence = mean @ explanation._evidence_of_a_channel(network)
+    np.testing.assert_allclose(evidence / np.linalg.norm(evidence), logits / np.linalg.norm(logits), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", EVERY_BACKBONE)
+def test_every_backbone_shows_where_it_looked(name):
+    network = build_network(image_size=32, working_size=32, classes=4, backbone=name)
+    maps = activation_maps(network, np.full((1, 32, 32, 3), 90, np.uint8), np.array([2]))
+    assert maps.shape == (1, 4, 4) and np.isfinite(maps).all()
 
 
 def test_a_map_moves_with_what_is_shown(network):

@@ -21,7 +21,7 @@ class Network:
         with open(path) as file:
             self.step = int(file.read())
 
-def build_network(image_size, working_size, classes, dropout):
+def build_network(image_size, working_size, classes, dropout, backbone):
     network = Network()
     network.classes = classes
     return network

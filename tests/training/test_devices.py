@@ -28,15 +28,15 @@ import keras
 from bloodcells.training import loop as training
 from bloodcells.competition import BLOOD_CELLS, read_competition
 from bloodcells.data.cells import CellSet
-from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.recipe import Phase, Recipe
 
 
-def small_network(image_size, working_size, classes, dropout):
+def small_network(image_size, working_size, classes, dropout, backbone):
     pixels = keras.Input((image_size, image_size, 3))
     backbone = keras.Sequential(
         [keras.Input((image_size, image_size, 3)), keras.layers.Conv2D(8, 4, strides=4, activation="relu"),
          keras.layers.GlobalAveragePooling2D()],
-        name=training.BACKBONE,
+        name="block1a",
     )
     scaled = keras.layers.Rescaling(1 / 255)(pixels)
     return keras.Model(pixels, keras.layers.Dense(classes, activation="softmax")(backbone(scaled)))
@@ -49,7 +49,7 @@ blood = read_competition(BLOOD_CELLS)
 images = draw.integers(0, 30 * (1 + labels[:, None, None, None]), (64, 96, 96, 3)).astype(np.uint8)
 cells = CellSet(images, labels, "x", blood)
 phase = Phase("all", 5, "flips", 96, batch_size=16, learning_rate=1e-2, warmup_steps=2)
-training.train(cells, {"clean": cells}, TrainingConfig("scratch", (phase,)), run, devices=count)
+training.train(cells, {"clean": cells}, Recipe("scratch", (phase,)), run, devices=count)
 if count == 1:
     used = 1
 elif keras.backend.backend() == "jax":

@@ -7,19 +7,21 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from backbones import EVERY_BACKBONE
 from invented_runs import ENVIRONMENT, begun_run
 
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS
-from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.network.network import backbone_of, build_network
+from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Environment, Epoch, Run
 from bloodcells.training import loop as training
 
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
 WHOLE = Phase("fine-tuning", 2, "flips", 32, batch_size=16, learning_rate=1e-3, warmup_steps=2)
-CONFIG = TrainingConfig(init="scratch", phases=(HEAD, WHOLE))
+CONFIG = Recipe(init="scratch", phases=(HEAD, WHOLE))
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +73,11 @@ def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
     run = tmp_path / "head only"
     training.train(cells, {}, replace(CONFIG, phases=(HEAD,)), run)
     keras.utils.set_random_seed(CONFIG.seed)
-    untrained = training.build_network(96, 32, 8, CONFIG.dropout)
+    untrained = build_network(96, 32, 8, CONFIG.dropout)
     trained = Run(run).network()
     for before, after in zip(
-        untrained.get_layer(training.BACKBONE).get_weights(),
-        trained.get_layer(training.BACKBONE).get_weights(),
+        backbone_of(untrained).get_weights(),
+        backbone_of(trained).get_weights(),
         strict=True,
     ):
         np.testing.assert_array_equal(before, after)
@@ -122,13 +124,31 @@ def test_a_folder_of_another_run_is_refused(complete, cells, change):
 
 
 def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
-    network = training.build_network(96, 32, 8, 0.2)
-    drops = [layer for layer in network.get_layer(training.BACKBONE).layers if isinstance(layer, keras.layers.Dropout)]
+    network = build_network(96, 32, 8, 0.2)
+    drops = [layer for layer in backbone_of(network).layers if isinstance(layer, keras.layers.Dropout)]
     own = [layer.rate for layer in drops]
-    training._set_stochastic_depth(network, 0.0)
+    training._set_stochastic_depth(network, 0.0, "EfficientNetB3")
     assert {layer.rate for layer in drops} == {0.0}
-    training._set_stochastic_depth(network, 0.2)
+    training._set_stochastic_depth(network, 0.2, "EfficientNetB3")
     assert [layer.rate for layer in drops] == pytest.approx(own)
+
+
+@pytest.mark.parametrize("name", EVERY_BACKBONE)
+def test_every_backbone_leaves_blocks_out_or_says_that_it_cannot(name, capsys):
+    network = build_network(32, 32, 3, backbone=name)
+    training._set_stochastic_depth(network, 0.4, name)
+    rates = [layer.rate for layer in backbone_of(network).layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates == sorted(rates) and max(rates, default=0.4) > 0.3
+    assert bool(rates) != ("MobileNetV3Large has no residual blocks" in capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_whatever_is_computed_in_the_weights_are_float32(cells, tmp_path, precision):
+    short = replace(CONFIG, phases=(HEAD,), precision=precision, backbone="MobileNetV3Large")
+    network = training.train(cells, {}, short, tmp_path)
+    assert {weight.dtype for weight in network.get_weights()} == {np.dtype("float32")}
+    assert network.dtype_policy.name == keras.config.dtype_policy().name == "float32"
+    assert np.isfinite(Run(tmp_path).rows(Epoch)[0].loss)
 
 
 def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_path):
@@ -140,7 +160,7 @@ def test_the_weights_of_one_working_size_go_on_at_another(complete, cells, tmp_p
     Run(run).write(replace(Run(run).read(Config), recipe=grown))
     training.train(cells, {}, grown, run)
     network = Run(run).network()
-    assert network.get_layer(training.BACKBONE).input_shape == (None, 48, 48, 3)
+    assert backbone_of(network).input_shape == (None, 48, 48, 3)
     for variable, before in zip(network.trainable_variables, Run(complete).network().trainable_variables, strict=True):
         np.testing.assert_array_equal(variable, before)
 

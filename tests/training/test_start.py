@@ -4,8 +4,13 @@ import pytest
 from invented_runs import begun_run
 
 from bloodcells.errors import KitError
-from bloodcells.network.network import IMAGENET_MEAN, IMAGENET_STD, build_network
-from bloodcells.training.start import KIT, initialise, starting_point
+from bloodcells.network.network import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    backbone_of,
+    build_network,
+)
+from bloodcells.training.start import KIT, initialise, starting_point, starting_recipe
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,7 @@ def test_a_missing_file_is_told_with_the_alternatives(network):
 def test_a_file_of_another_kind_is_refused(network, tmp_path):
     path = tmp_path / "not weights.h5"
     path.write_bytes(b"nothing")
-    with pytest.raises(KitError, match="does not hold an EfficientNetB3 without its top"):
+    with pytest.raises(KitError, match="does not hold the weights of EfficientNetB3 without its top"):
         initialise(network, str(path))
 
 
@@ -122,3 +127,30 @@ def test_scratch_touches_nothing(network):
     before = network.get_weights()
     initialise(network, "scratch")
     assert all(np.array_equal(old, new) for old, new in zip(before, network.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Large"])
+def test_a_file_of_another_backbone_gives_its_features_too(name, tmp_path):
+    keras.utils.set_random_seed(7)
+    source = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg")
+    path = tmp_path / "notop.weights.h5"
+    source.save_weights(path)
+    network = build_network(image_size=32, working_size=32, classes=8, backbone=name)
+    initialise(network, str(path), name)
+    weights = zip(source.layers[-3].get_weights(), backbone_of(network).layers[-3].get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in weights)
+
+
+def test_a_file_of_another_backbone_than_told_is_refused(network, tmp_path):
+    other = build_network(image_size=32, working_size=32, classes=8, backbone="EfficientNetB0")
+    for path, weights in (("trained.weights.h5", other), ("notop.weights.h5", backbone_of(other))):
+        weights.save_weights(tmp_path / path)
+        with pytest.raises(KitError, match=r"does not hold the weights of .* EfficientNetB3|of EfficientNetB3 without"):
+            initialise(network, str(tmp_path / path))
+
+
+def test_the_kits_weights_start_no_other_backbone():
+    with pytest.raises(KitError, match=r"the kit's weights are of EfficientNetB3: .* for ConvNeXtTiny, got kit"):
+        starting_recipe("quick", "kit", "synthetic", changes=["backbone=ConvNeXtTiny"])
+    assert starting_recipe("quick", "auto", "synthetic", changes=["backbone=ConvNeXtTiny"]).init == "scratch"
+    assert starting_recipe("quick", "auto", "synthetic").init == "kit"

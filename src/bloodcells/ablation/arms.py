@@ -15,7 +15,7 @@ class Arm:
     Attributes:
         description: what it changes, for a table.
         policy: name of its augmentation policy.
-        training: fields of `config.TrainingConfig`.
+        training: fields of `config.Recipe`.
         phase: fields of `config.Phase`.
         rate: its learning rate as a multiple of the budget's.
     """

@@ -5,7 +5,7 @@ from typing import Any
 
 from bloodcells.ablation.arms import Arm
 from bloodcells.errors import looked_up
-from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.recipe import Phase, Recipe
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,18 @@ class Budget:
         """The budget as JSON-ready values."""
         return asdict(self)
 
-    def start_config(self, init: str) -> TrainingConfig:
+    def start_recipe(self, init: str) -> Recipe:
         """How the shared start is trained: the head, then the whole network, on cells as they are."""
         phases = [Phase("fine-tuning", self.start_epochs, **self._common("none"))]
         if init != "scratch":
             phases.insert(0, Phase("head", 1, **{**self._common("none"), "learning_rate": 2e-3, "head_only": True}))
-        return TrainingConfig(init=init, phases=tuple(phases))
+        return Recipe(init=init, phases=tuple(phases))
 
-    def arm_config(self, arm: Arm, seed: int, start: str) -> TrainingConfig:
+    def arm_recipe(self, arm: Arm, seed: int, start: str) -> Recipe:
         """How an arm is trained from the weights in ``start``: what it says is all that differs from another arm."""
         phase = Phase("arm", self.epochs, **self._common(arm.policy))
         phase = replace(phase, learning_rate=arm.rate * phase.learning_rate, **arm.phase)
-        return TrainingConfig(init=start, phases=(phase,), seed=seed, **arm.training)
+        return Recipe(init=start, phases=(phase,), seed=seed, **arm.training)
 
     def _common(self, policy: str) -> dict[str, Any]:
         return {

@@ -73,7 +73,7 @@ def prepare_experiment(training: CellSet, validation: CellSet, budget: Budget, i
         KitError: the folder holds another experiment, or the initial weights cannot be had.
     """
     known, validation = _subset(training, budget.start_cells), _subset(validation, budget.validation_cells)
-    train(known, {"clean": validation}, budget.start_config(init), folder / "start")
+    train(known, {"clean": validation}, budget.start_recipe(init), folder / "start")
     return Experiment(_subset(known, budget.cells), validation, budget, folder)
 
 
@@ -94,7 +94,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
     """Train one arm with one seed, measure it and write its record; return the record's path."""
     keras.backend.clear_session()  # else every arm's graphs stay in memory
     budget, run = experiment.budget, experiment.folder / "runs" / f"{arm}-{seed}"
-    config = budget.arm_config(arm_named(arm), seed, str(experiment.start))
+    config = budget.arm_recipe(arm_named(arm), seed, str(experiment.start))
     network = train(experiment.training, {}, config, run)
     epochs = Run(run).rows(Epoch)
 

@@ -25,22 +25,24 @@ from sklearn.preprocessing import StandardScaler
 from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.clusters import groups_of
 from bloodcells.data.cells import CellSet
-from bloodcells.errors import KitError
-from bloodcells.network.network import BACKBONE, build_network
+from bloodcells.errors import KitError, looked_up
+from bloodcells.network.network import BACKBONES, DEFAULT_BACKBONE, backbone_of, build_network
 from bloodcells.progress import Progress
 from bloodcells.training.start import initialise, is_trained
 
 FOLDS = 5
 WORKING_SIZE = 128
-TAPS = tuple(f"block{block}a_expand_activation" for block in (2, 3, 4, 5, 6))
-"""The layers whose activations are averaged; what lies behind the last one is not computed."""
 
 _REGULARISATION = 0.005  # inverse strength: ten times as much is as accurate, and fits wrong labels
 _CHUNK = 512
 
 
 def examine_labels(
-    cells: CellSet, table: CleaningTable, init: str, progress: Callable[[str, int, int], None] | None = None
+    cells: CellSet,
+    table: CleaningTable,
+    init: str,
+    progress: Callable[[str, int, int], None] | None = None,
+    backbone: str = DEFAULT_BACKBONE,
 ) -> CleaningTable:
     """``table`` with out-of-fold predictions for the images that it keeps, and the labels that they contradict.
 
@@ -51,6 +53,7 @@ def examine_labels(
         table: what ``examine`` found in them.
         init: weights of the backbone as `pretrained.initialise` takes them; they must not have learned these labels.
         progress: called with the name of a step, how much of it is done, and all of it.
+        backbone: a name of `network.BACKBONES`.
 
     Raises:
         KitError: the weights are refused, or a class keeps too few pictures.
@@ -61,6 +64,7 @@ def examine_labels(
             f"labels cannot be examined with {reason}: expected imagenet or an .h5 file that this kit has not "
             f"trained, got {init}. Give one with --init."
         )
+    looked_up(BACKBONES, backbone, "backbone")
     started = time.perf_counter()
     labels = table.label[table.kept]
     _, first, group = np.unique(groups_of(table.cluster[table.kept]), return_index=True, return_inverse=True)
@@ -71,7 +75,7 @@ def examine_labels(
         return partial(progress, name) if progress else None
 
     classes = len(cells.competition.classes)
-    features = pooled_features(cells.images[table.kept], init, step("looking"))
+    features = pooled_features(cells.images[table.kept], init, step("looking"), backbone=backbone)
     probabilities = np.full((len(table), classes), np.nan)
     probabilities[table.kept] = out_of_fold_probabilities(features, labels, groups, classes, step("predicting"))
     return table.with_suspected_labels(probabilities, time.perf_counter() - started)
@@ -82,21 +86,24 @@ def pooled_features(
     init: str,
     progress: Progress | None = None,
     working_size: int = WORKING_SIZE,
-    taps: Sequence[str] = TAPS,
+    taps: Sequence[str] | None = None,
+    backbone: str = DEFAULT_BACKBONE,
 ) -> np.ndarray:
-    """Activations of EfficientNetB3 at five resolutions, averaged over each image.
+    """Activations of a backbone at several resolutions, averaged over each image.
 
     Args:
         images: (N, S, S, 3) uint8.
         init: weights of the backbone.
         progress: called with the number of images seen so far, and of all.
         working_size: height and width to which the images are enlarged.
-        taps: names of the backbone's layers.
+        taps: names of the backbone's layers; by default those of `network.BACKBONES`. What lies behind the last one is
+            not computed.
+        backbone: a name of `network.BACKBONES`.
 
     Returns:
-        (N, F) float32, F = 2016 with the default taps.
+        (N, F) float32, F = 2016 for EfficientNetB3 with its own taps.
     """
-    network = _feature_network(images.shape[1], init, working_size, taps)
+    network = _feature_network(images.shape[1], init, working_size, taps or BACKBONES[backbone].taps, backbone)
     features = np.empty((len(images), network.output_shape[-1]), np.float32)
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK].astype(np.float32)
@@ -132,13 +139,13 @@ def out_of_fold_probabilities(
     return probabilities
 
 
-def _feature_network(image_size: int, init: str, working_size: int, taps: Sequence[str]) -> keras.Model:
+def _feature_network(image_size: int, init: str, working_size: int, taps: Sequence[str], backbone: str) -> keras.Model:
     """From (N, S, S, 3) pixels 0..255 to (N, F) features."""
-    network = build_network(image_size, working_size, classes=2)  # the head, of any size, is not used
-    initialise(network, init)
-    backbone = network.get_layer(BACKBONE)
-    pooled = [keras.layers.GlobalAveragePooling2D()(backbone.get_layer(tap).output) for tap in taps]
-    features = keras.Model(backbone.input, keras.layers.concatenate(pooled) if len(pooled) > 1 else pooled[0])
+    network = build_network(image_size, working_size, classes=2, backbone=backbone)  # the head is not used
+    initialise(network, init, backbone)
+    seeing = backbone_of(network)
+    pooled = [keras.layers.GlobalAveragePooling2D()(seeing.get_layer(tap).output) for tap in taps]
+    features = keras.Model(seeing.input, keras.layers.concatenate(pooled) if len(pooled) > 1 else pooled[0])
     return keras.Model(network.input, features(network.get_layer("standardisation").output))
 
 

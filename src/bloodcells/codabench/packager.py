@@ -126,6 +126,7 @@ def _settings(run: Run, tta_level: int, backend: str) -> dict[str, Any]:
         "image_size": config.competition.image_size,
         "working_size": config.recipe.working_size,
         "dropout": config.recipe.dropout,
+        "backbone": config.recipe.backbone,
         "classes": config.competition.classes,
         "tta_level": tta_level,
         "gate": run.gate(TTA_VIEWS[tta_level]),

@@ -30,12 +30,12 @@ def confident_errors(network: "keras.Model", cells: CellSet, probabilities: np.n
 def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Grad-CAM of one class for each image (Selvaraju et al. 2017, arXiv:1610.02391).
 
-    Behind the last convolution this network only averages and multiplies, so that the gradient is the class's row of
-    weights and the map is that of Zhou et al. 2016 (arXiv:1512.04150); no backend is asked for a gradient. The grid is
-    coarse (2 x 2 at 64 px): it is made four times finer by moving the image by quarters of a place and putting the
-    places of all positions in their order (shift and stitch: Long et al. 2015, arXiv:1411.4038, section 3.2). The
-    padding of the strides favours the upper left corner; the mean over the eight dihedral views, each turned back,
-    favours none.
+    Behind the last convolution these networks only average, normalise (ConvNeXt) and multiply, so that the gradient is
+    the class's row of weights, up to a factor, and the map is that of Zhou et al. 2016 (arXiv:1512.04150); no backend
+    is asked for a gradient. The grid is coarse (2 x 2 at 64 px): it is made four times finer by moving the image by
+    quarters of a place and putting the places of all positions in their order (shift and stitch: Long et al. 2015,
+    arXiv:1411.4038, section 3.2). The padding of the strides favours the upper left corner; the mean over the eight
+    dihedral views, each turned back, favours none.
 
     Args:
         network: what `network.build_network` gives.
@@ -48,15 +48,16 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
     """
     import keras  # takes seconds, and pages that only read do without
 
-    from bloodcells.network.network import BACKBONE
+    from bloodcells.network.network import backbone_of
 
-    backbone = network.get_layer(BACKBONE)
-    last = keras.Model(backbone.input, backbone.get_layer("top_activation").output)
+    backbone = backbone_of(network)
+    *_, pooling = (layer for layer in backbone.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
+    last = keras.Model(backbone.input, pooling.input)
     activations = keras.Model(network.input, last(network.get_layer("standardisation").output))
     grid, finer = activations.output_shape[1], _FINER * activations.output_shape[1]
     if not len(images):
         return np.zeros((0, finer, finer), np.float32)
-    weights = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)[:, classes]
+    weights = _evidence_of_a_channel(network)[:, classes]
     step = images.shape[1] // finer
     moves = [round(step * (place - (_FINER - 1) / 2)) for place in range(_FINER)]
     mean = np.zeros((len(images), finer, finer))
@@ -69,6 +70,21 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
         mean += turned_back(evidence, view) / 8
     positive = np.maximum(mean, 0)
     return (positive / np.maximum(positive.max(axis=(1, 2), keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _evidence_of_a_channel(network: "keras.Model") -> np.ndarray:
+    """(F, C): what a channel of the last activation adds to each class's logit, up to one positive factor an image."""
+    import keras
+
+    from bloodcells.network.network import backbone_of
+
+    kernel = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)
+    normalization = backbone_of(network).layers[-1]
+    if not isinstance(normalization, keras.layers.LayerNormalization):
+        return kernel
+    # It takes the mean of the channels off and divides by their deviation, the factor.
+    scaled = keras.ops.convert_to_numpy(normalization.gamma)[:, None] * kernel
+    return scaled - scaled.mean(axis=0)
 
 
 def _moved(images: np.ndarray, down: int, right: int) -> np.ndarray:

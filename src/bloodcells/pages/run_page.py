@@ -75,7 +75,7 @@ def _head(record: RunRecord) -> str:
     accuracy = {name: summary.scores[name]["accuracy"] for name in SETS}
     return f"""# Run {record.run}
 
-{record.config.competition.title}: EfficientNetB3, init `{recipe.init}`, policy `{recipe.policy}`, working at
+{record.config.competition.title}: {recipe.backbone}, init `{recipe.init}`, policy `{recipe.policy}`, working at
 {recipe.working_size} px, on *{summary.cells}*. One run, seed {recipe.seed}, on {hardware(record)}.
 
 The zip that would be uploaded scores **{accuracy["clean"]:.4f}** on the clean hold-out and

@@ -8,7 +8,7 @@ from bloodcells.corruption.composite import FAMILY_OF
 from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
 from bloodcells.corruption.medmnist_c import CORRUPTIONS
 from bloodcells.pages.words import VIEWS
-from bloodcells.recipe import TrainingConfig
+from bloodcells.recipe import Recipe
 from bloodcells.run import SETS, Epoch, Measurement
 
 
@@ -63,7 +63,7 @@ def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
     return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
 
 
-def phases_table(recipe: TrainingConfig, epochs: Sequence[Epoch]) -> str:
+def phases_table(recipe: Recipe, epochs: Sequence[Epoch]) -> str:
     """What training did, phase by phase, and where it stood on the validation cells after each."""
     columns = ("phase", "epochs", "policy", "px", "batch", "peak rate", "images/s", "minutes", "clean", "composite")
     rows, first = [], 0

@@ -1,10 +1,11 @@
-"""Training on several devices at once by the means of Keras' backends: each device takes its share of every batch."""
+"""What training runs on: several devices at once, each with its share of every batch, and in which precision."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import keras
 
+from bloodcells.environment import accelerators
 from bloodcells.errors import KitError
 
 
@@ -35,3 +36,38 @@ def spread_over(count: int) -> Callable[[], AbstractContextManager[object]]:
     import tensorflow as tf  # of this backend alone
 
     return tf.distribute.MirroredStrategy(found[:count]).scope
+
+
+def dtype_policy(precision: str) -> str:
+    """The Keras dtype policy of a precision: of ``auto``, what this machine is fastest with at no loss.
+
+    That is float32 on a CPU, bfloat16 on an accelerator that computes in it, and float16 on an older GPU, where Keras
+    scales the loss. Variables are float32 in all of them.
+    """
+    if precision == "auto":
+        precision = "float32" if not accelerators() else "bfloat16" if _has_bfloat16() else "float16"
+    return precision if precision == "float32" else f"mixed_{precision}"
+
+
+def _has_bfloat16() -> bool:
+    """Whether the accelerators compute in it: TPUs, and NVIDIA's GPUs from Ampere (compute capability 8.0) on."""
+    if keras.backend.backend() == "jax":
+        import jax  # of this backend alone
+
+        capabilities = [getattr(device, "compute_capability", "8.0") for device in jax.devices()]
+        return all(float(capability) >= 8 for capability in capabilities)
+    import tensorflow as tf  # of this backend alone
+
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return all(detail.get("compute_capability", (8, 0)) >= (8, 0) for detail in details)
+
+
+@contextmanager
+def computing_in(policy: str) -> Iterator[None]:
+    """Networks built inside have this dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -5,6 +5,7 @@ the epoch, the weights and the optimizer's state; later epochs are dropped from 
 the next epoch follows from the seed and the epoch.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,12 +19,12 @@ from bloodcells.data.cells import CellSet
 from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError, first_line
-from bloodcells.network.network import BACKBONE, build_network
-from bloodcells.recipe import Phase, TrainingConfig
+from bloodcells.network.network import BACKBONES, backbone_of, build_network
+from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import FROM_PYTHON, Config, Environment, Request, Run
 from bloodcells.training.callbacks import EpochEnd, StopOnNaN
 from bloodcells.training.cpu_layers import faster_on_cpu
-from bloodcells.training.devices import spread_over
+from bloodcells.training.devices import computing_in, dtype_policy, spread_over
 from bloodcells.training.losses import training_loss
 from bloodcells.training.memory import keep_freed_memory
 from bloodcells.training.start import initialise
@@ -32,17 +33,17 @@ from bloodcells.training.start import initialise
 def train(
     training: CellSet,
     validation: Mapping[str, CellSet],
-    config: TrainingConfig,
+    recipe: Recipe,
     folder: Path,
     devices: int = 1,
     request: Request = FROM_PYTHON,
 ) -> keras.Model:
-    """Train EfficientNetB3 into the run ``folder``, or go on with the run that is there.
+    """Train a network into the run ``folder``, or go on with the run that is there.
 
     Args:
         training: the cells to learn from.
         validation: sets by name, measured after every epoch; nothing is chosen by them.
-        config: the run.
+        recipe: how.
         folder: of the run; made if it is absent.
         devices: among which every batch is shared out, as `devices.spread_over` says.
         request: what the user typed, to be recorded.
@@ -55,13 +56,13 @@ def train(
             batch or fewer devices, or the loss became NaN.
     """
     scope = spread_over(devices)
-    largest = max(phase.batch_size for phase in config.phases)
+    largest = max(phase.batch_size for phase in recipe.phases)
     if len(training) < largest:
         raise KitError(
             f"too few cells to train: expected at least a batch of {largest}, got {len(training)}. Add some."
         )
     run = Run(folder)
-    run.begin(Config.of(config, training, request), _environment())
+    run.begin(Config.of(recipe, training, request), _environment())
     if run.weights.exists():
         print(f"{folder} is already trained; its weights are used")
         return run.network()
@@ -69,24 +70,24 @@ def train(
         print("no GPU found: training runs on the CPU")
 
     keep_freed_memory()
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(recipe.seed)
     with scope():
-        network, done = _resumed(config, len(training), run)
+        network, done = _resumed(recipe, len(training), run)
     if done == 0:
-        initialise(network, config.init)
+        initialise(network, recipe.init, recipe.backbone)
     run.go_on_in(_environment(done))
-    for span in _spans(config):
+    for span in _spans(recipe):
         if done >= span.last:
             continue
         if done == span.first:
             with scope():
                 if done > 0:
-                    network = _at_size(span.phase.working_size, network, config)
-                _compile(network, span.phase, config, len(training))
-        _fit(network, training, validation, config.seed, span, done, run)
+                    network = _at_size(span.phase.working_size, network, recipe)
+                _compile(network, span.phase, recipe, len(training))
+        _fit(network, training, validation, recipe.seed, span, done, run)
         done = span.last
     with run.finishing() as beside:
-        return _save_plain(network, config, beside)
+        return _save_plain(network, recipe, beside)
 
 
 def _fit(
@@ -116,26 +117,30 @@ def _environment(done: int = 0) -> Environment:
     return decoded({**describe_environment(), "after_epoch": done}, Environment)
 
 
-def _plain(working_size: int, dropout: float) -> keras.Model:
-    return build_network(COMPETITION.image_size, working_size, len(COMPETITION.classes), dropout)
+def _plain(recipe: Recipe, working_size: int) -> keras.Model:
+    classes = len(COMPETITION.classes)
+    return build_network(COMPETITION.image_size, working_size, classes, recipe.dropout, recipe.backbone)
 
 
-def _save_plain(network: keras.Model, config: TrainingConfig, path: Path) -> keras.Model:
-    """Write and return ``network`` without its optimizer: a third of the size."""
-    plain = _plain(config.working_size, config.dropout)
+def _save_plain(network: keras.Model, recipe: Recipe, path: Path) -> keras.Model:
+    """Write and return ``network`` in float32 and without its optimizer: a third of the size."""
+    plain = _plain(recipe, recipe.working_size)
     plain.set_weights(network.get_weights())
     plain.save_weights(path)
     return plain
 
 
-def _build(working_size: int, config: TrainingConfig) -> keras.Model:
-    """To train."""
-    return faster_on_cpu(_plain(working_size, config.dropout))
+def _build(working_size: int, recipe: Recipe) -> keras.Model:
+    """A network to train, in the precision of the recipe."""
+    policy = dtype_policy(recipe.precision)
+    with computing_in(policy):
+        network = _plain(recipe, working_size)
+    return faster_on_cpu(network) if policy == "float32" else network
 
 
-def _at_size(working_size: int, network: keras.Model, config: TrainingConfig) -> keras.Model:
+def _at_size(working_size: int, network: keras.Model, recipe: Recipe) -> keras.Model:
     """The same weights in a network of its own that works at ``working_size``."""
-    resized = _build(working_size, config)
+    resized = _build(working_size, recipe)
     resized.set_weights(network.get_weights())
     return resized
 
@@ -148,55 +153,61 @@ class _Span(NamedTuple):
     last: int
 
 
-def _spans(config: TrainingConfig) -> Iterator[_Span]:
+def _spans(recipe: Recipe) -> Iterator[_Span]:
     first = 0
-    for phase in config.phases:
+    for phase in recipe.phases:
         yield _Span(phase, first, first + phase.epochs)
         first += phase.epochs
 
 
-def _compile(network: keras.Model, phase: Phase, config: TrainingConfig, cells: int) -> None:
+def _compile(network: keras.Model, phase: Phase, recipe: Recipe, cells: int) -> None:
     """Set what is trained and with what. A frozen backbone also keeps its BatchNorm statistics."""
-    network.get_layer(BACKBONE).trainable = not phase.head_only
-    _set_stochastic_depth(network, phase.stochastic_depth)
-    if phase.head_only:
-        optimizer = keras.optimizers.Adam(phase.learning_rate)
-    else:
-        steps = phase.epochs * (cells // phase.batch_size)
-        warmup = min(phase.warmup_steps, steps // 2)
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0,
-            decay_steps=steps - warmup,
-            warmup_target=phase.learning_rate,
-            warmup_steps=warmup,
-        )
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=1.0)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    backbone_of(network).trainable = not phase.head_only
+    _set_stochastic_depth(network, phase.stochastic_depth, recipe.backbone)
     network.compile(
-        optimizer,
-        training_loss(phase.policy, config.label_smoothing),
+        _optimizer(phase, recipe, cells),
+        training_loss(phase.policy, recipe.label_smoothing),
         metrics=["accuracy"],
         # XLA makes EfficientNetB3 eight times slower on a CPU; JAX has no other way.
         jit_compile=keras.backend.backend() == "jax" or bool(accelerators()),
     )
-    optimizer.build(network.trainable_variables)
+    network.optimizer.build(network.trainable_variables)
 
 
-def _set_stochastic_depth(network: keras.Model, rate: float) -> None:
+def _optimizer(phase: Phase, recipe: Recipe, cells: int) -> keras.optimizers.Optimizer:
+    if phase.head_only:
+        return keras.optimizers.Adam(phase.learning_rate)
+    steps = phase.epochs * (cells // phase.batch_size)
+    warmup = min(phase.warmup_steps, steps // 2)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=steps - warmup,
+        warmup_target=phase.learning_rate,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, clipnorm=1.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _set_stochastic_depth(network: keras.Model, rate: float, backbone: str) -> None:
     """Leave out residual blocks at rates that rise to ``rate``, as `keras.applications` does with 0.2."""
-    layers = network.get_layer(BACKBONE).layers
-    blocks = sorted({layer.name.split("_")[0] for layer in layers if layer.name.startswith("block")})
-    for layer in layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = rate * blocks.index(layer.name.split("_")[0]) / len(blocks)
+    in_block = re.compile(BACKBONES[backbone].block)
+    found = [(layer, in_block.search(layer.name)) for layer in backbone_of(network).layers]
+    blocks = sorted({match[0] for _, match in found if match})
+    drops = [(layer, match[0]) for layer, match in found if match and isinstance(layer, keras.layers.Dropout)]
+    for layer, block in drops:
+        layer.rate = rate * blocks.index(block) / len(blocks)
+    if rate and not drops:
+        print(f"{backbone} has no residual blocks that can be left out: stochastic_depth {rate:g} changes nothing")
 
 
-def _resumed(config: TrainingConfig, cells: int, run: Run) -> tuple[keras.Model, int]:
+def _resumed(recipe: Recipe, cells: int, run: Run) -> tuple[keras.Model, int]:
     """The network of the newest checkpoint that can be read, compiled, and its epochs; else a new one and 0."""
     for done, checkpoint in run.checkpoints().items():
-        span = next(span for span in _spans(config) if done <= span.last)
-        network = _build(span.phase.working_size, config)
-        _compile(network, span.phase, config, cells)
+        span = next(span for span in _spans(recipe) if done <= span.last)
+        network = _build(span.phase.working_size, recipe)
+        _compile(network, span.phase, recipe, cells)
         try:
             network.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:
@@ -206,4 +217,4 @@ def _resumed(config: TrainingConfig, cells: int, run: Run) -> tuple[keras.Model,
         print(f"resumed after epoch {done}")
         return network, done
     run.drop_epochs_after(0)
-    return _build(config.phases[0].working_size, config), 0
+    return _build(recipe.phases[0].working_size, recipe), 0

@@ -1,7 +1,8 @@
 """Where the weights start: ImageNet by download, the weights that come with the kit, a file, or scratch."""
 
 import socket
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import keras
 import numpy as np
 
 from bloodcells.errors import KitError, first_line
-from bloodcells.network.network import BACKBONE, build_network
+from bloodcells.network.network import DEFAULT_BACKBONE, backbone_of, build_network
+from bloodcells.recipe import Recipe, read_recipe
 from bloodcells.run import Config, Run
 
 KIT = Path(__file__).parents[1] / "weights"
@@ -21,39 +23,60 @@ STARTS = ("auto", "imagenet", "kit", "scratch")
 _PATIENCE = 20.0  # seconds that a server may be silent
 
 
-def starting_point(init: str, data: str, run: Path | None = None) -> str:
+def starting_recipe(
+    name: str, init: str, data: str, seed: int = 0, changes: Sequence[str] = (), run: Path | None = None
+) -> Recipe:
+    """What `recipe.read_recipe` gives, with an ``init`` of ``auto`` resolved by `starting_point`.
+
+    Raises:
+        KitError: the recipe is refused, or starts another backbone with the kit's weights.
+    """
+    told = read_recipe(name, "imagenet" if init == "auto" else init, seed, changes)
+    start = starting_point(init, data, run, told.backbone)
+    if start == "kit" and told.backbone != DEFAULT_BACKBONE:
+        raise KitError(
+            f"the kit's weights are of {DEFAULT_BACKBONE}: expected --init imagenet, scratch or a file for "
+            f"{told.backbone}, got kit. Give one."
+        )
+    return read_recipe(name, start, seed, changes)
+
+
+def starting_point(init: str, data: str, run: Path | None = None, backbone: str = DEFAULT_BACKBONE) -> str:
     """Where training starts: ``init`` itself, or what ``auto`` stands for.
 
     That is what ``run`` has started from, if it was begun before; ``kit`` for the ``synthetic`` smear, which is there
-    to try the kit without any download; else ``imagenet`` where those weights can be had, and ``kit`` where not.
+    to try the kit without any download; else ``imagenet`` where those weights can be had, and ``kit`` where not. For a
+    backbone of which the kit has no weights, ``scratch`` stands in for ``kit``.
     """
     if init != "auto":
         return init
+    without_download = "kit" if backbone == DEFAULT_BACKBONE else "scratch"
     if run is not None and Run(run).holds(Config):
         return Run(run).read(Config).recipe.init
     if data == "synthetic":
-        return "kit"
+        return without_download
     try:
         with _impatient():
-            keras.applications.EfficientNetB3(include_top=False, weights="imagenet")
+            getattr(keras.applications, backbone)(include_top=False, weights="imagenet")
     except Exception as error:  # whatever it is, they cannot be had
         print(f"no ImageNet weights ({first_line(error)})", flush=True)
-        return "kit"
+        return without_download
     return "imagenet"
 
 
-def initialise(network: keras.Model, init: str) -> None:
+def initialise(network: keras.Model, init: str, backbone: str = DEFAULT_BACKBONE) -> None:
     """Load the backbone's starting weights into ``network``, in place.
 
-    The layers are copied by name into our own preprocessing, and the features of both backbones are compared,
+    The layers are copied one by one behind our own preprocessing, and the features of both backbones are compared,
     because weights trained behind another preprocessing would load without a word.
 
     Args:
         network: what `network.build_network` gives.
         init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), ``kit`` (what comes
             with the kit, head included if the classes are as many), the path of an ``.h5`` file for
-            ``keras.applications.EfficientNetB3(include_top=False)`` on RGB 0..255, or the path of a ``.weights.h5``
-            file that this kit has trained, head included.
+            ``keras.applications.EfficientNetB3(include_top=False)`` (or ``backbone``) on RGB 0..255, or the path of
+            a ``.weights.h5`` file that this kit has trained, head included.
+        backbone: that ``network`` was built with.
 
     Raises:
         KitError: no network and nothing cached; the file is missing, is not of this backbone, or expects
@@ -63,14 +86,17 @@ def initialise(network: keras.Model, init: str) -> None:
         return
     path = Run(KIT).weights if init == "kit" else Path(init)
     if is_trained(path):
-        _load_trained(network, path)
+        _load_trained(network, path, backbone)
         return
-    backbone = network.get_layer(BACKBONE)
-    source = _source_backbone(init, backbone.input_shape[1:])
-    for layer in source.layers:
-        if layer.weights and not isinstance(layer, keras.layers.Normalization):
-            backbone.get_layer(layer.name).set_weights(layer.get_weights())
+    source = _source_backbone(init, backbone, backbone_of(network).input_shape[1:])
+    for own, given in zip(_weighted(backbone_of(network)), _weighted(source), strict=True):
+        own.set_weights(given.get_weights())
     _refuse_other_preprocessing(source, network, init)
+
+
+def _weighted(backbone: keras.Model) -> list[keras.layers.Layer]:
+    """Its layers with weights in their order, which is that of its builder; but for the preprocessing."""
+    return [layer for layer in backbone.layers if layer.weights and not isinstance(layer, keras.layers.Normalization)]
 
 
 def is_trained(path: Path) -> bool:
@@ -81,35 +107,37 @@ def is_trained(path: Path) -> bool:
         return "layers/functional" in weights
 
 
-def _load_trained(network: keras.Model, path: Path) -> None:
+def _load_trained(network: keras.Model, path: Path, backbone: str) -> None:
     """Everything, or the backbone alone where the head is for another number of classes."""
     try:
         with h5py.File(path) as weights:
             classes = weights["layers/dense/vars/1"].shape[0]
         if classes == network.output_shape[-1]:
-            network.load_weights(path)
+            with _no_layer_at_random():
+                network.load_weights(path)
             return
         print(f"{path.name} tells {classes} classes apart, not {network.output_shape[-1]}: the head starts anew")
-        backbone = network.get_layer(BACKBONE)
-        size = backbone.input_shape[1]
-        trained = build_network(size, size, classes)
+        size = backbone_of(network).input_shape[1]
+        trained = build_network(size, size, classes, backbone=backbone)
         # In a file, a network that resizes its input has one layer more, but the same names.
-        trained.load_weights(path)
-        backbone.set_weights(trained.get_layer(BACKBONE).get_weights())
-    except (OSError, ValueError, KeyError) as error:
+        with _no_layer_at_random():
+            trained.load_weights(path)
+        backbone_of(network).set_weights(backbone_of(trained).get_weights())
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         raise KitError(
-            f"{path} does not hold the weights of a network of this kit: {first_line(error)}. Give another file."
+            f"{path} does not hold the weights of a network of this kit on {backbone}: {first_line(error)}. "
+            "Give another file."
         ) from error
 
 
-def _source_backbone(init: str, input_shape: tuple[int, int, int]) -> keras.Model:
+def _source_backbone(init: str, backbone: str, input_shape: tuple[int, int, int]) -> keras.Model:
     if init != "imagenet" and not Path(init).is_file():
         raise KitError(
             f"init not found: expected imagenet, kit, scratch or an existing .h5 file, got {init}. Check the path."
         )
     try:
-        with _impatient():
-            return keras.applications.EfficientNetB3(
+        with _impatient(), _no_layer_at_random():
+            return getattr(keras.applications, backbone)(
                 include_top=False, weights=init, input_shape=input_shape, pooling="avg"
             )
     except Exception as error:
@@ -119,8 +147,18 @@ def _source_backbone(init: str, input_shape: tuple[int, int, int]) -> keras.Mode
                 f"({first_line(error)}). Pass a file with --init FILE.h5, or start with --init kit."
             ) from error
         raise KitError(
-            f"{init} does not hold an EfficientNetB3 without its top: {first_line(error)}. Give another file."
+            f"{init} does not hold the weights of {backbone} without its top: {first_line(error)}. Give another file."
         ) from error
+
+
+@contextmanager
+def _no_layer_at_random() -> Iterator[None]:
+    """A file that leaves a layer as it was drawn is refused; Keras itself only warns of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", r"(?s).*(freshly-initialized|saved file)", UserWarning)
+        # MobileNetV3 says that its ImageNet weights were trained at 224 px, as those of all backbones here.
+        warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square", UserWarning)
+        yield
 
 
 @contextmanager
@@ -138,11 +176,11 @@ def _refuse_other_preprocessing(source: keras.Model, network: keras.Model, init:
     size = source.input_shape[1]
     pixels = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
     standardised = network.get_layer("standardisation")(pixels)
-    ours = network.get_layer(BACKBONE).predict_on_batch(keras.ops.convert_to_numpy(standardised))
+    ours = backbone_of(network).predict_on_batch(keras.ops.convert_to_numpy(standardised))
     theirs = source.predict_on_batch(pixels)
     difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
     if difference > 0.01:
         raise KitError(
-            f"{init} expects another preprocessing: expected equal features on RGB 0..255 standardised by ImageNet's "
-            f"mean and deviation, got a relative difference of {difference:.2g}. Convert the file."
+            f"{init} expects another preprocessing: expected equal features on RGB 0..255 standardised as for "
+            f"ImageNet, got a relative difference of {difference:.2g}. Convert the file."
         )
