@@ -12,7 +12,6 @@ from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.augmentation.policies import POLICIES, Policy
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
-from bloodcells.errors import KitError
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +200,3 @@ def test_the_layers_of_a_chain_change_places_between_batches():
     batch = {"images": tf.fill((1, 4, 4, 3), 100.0), "labels": tf.ones((1, 1))}
     results = {float(apply(batch)["images"][0, 0, 0, 0]) for _ in range(20)}
     assert results == {255.0 - 164.0, 155.0 + 64.0}
-
-
-def test_an_unknown_policy_is_refused_with_the_list_of_known_ones(cells):
-    with pytest.raises(KitError, match=r"none, flips, randaugment, .*, full, got 'rand'"):
-        epochs(cells, "rand")

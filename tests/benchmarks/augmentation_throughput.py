@@ -36,7 +36,6 @@ FLOOR = 3
 
 
 def main() -> None:
-    """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="a training set; without one, the synthetic smear")
     parser.add_argument("--policies", nargs="+", default=POLICIES, choices=POLICIES, metavar="POLICY")
@@ -123,7 +122,6 @@ def training_step(cells: CellSet, batch_size: int, working_size: int) -> Callabl
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures in Markdown."""
     training = result["training"]
     rows: list[tuple[object, ...]] = [("the training step", f"{training['images_per_second']:,.0f}", "1.0", "")]
     for policy, figures in result["policies"].items():

@@ -31,7 +31,6 @@ Clusters = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
-    """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="a training set; without one, the synthetic smear")
     parser.add_argument("--cells", type=int, default=2_000)

@@ -36,7 +36,6 @@ SEEDS = (0, 1, 2)
 
 
 def main() -> None:
-    """Measure, print and, with ``--json``, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="a training set; without one, the synthetic smear")
     parser.add_argument("--init", required=True, help="imagenet, or an ImageNet-style .h5 file")
@@ -191,7 +190,6 @@ def compare_features(cells: CellSet, init: str, n_cells: int) -> list[dict[str, 
 
 
 def summary(result: dict[str, Any]) -> str:
-    """The figures in lines."""
     lines = [
         f"{result['cells']:,} cells ({result['data']}), init {result['init']}",
         f"out of fold: accuracy {result['accuracy']:.4f}, suspects {result['suspects']}",

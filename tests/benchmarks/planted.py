@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from bloodcells.cleaning.clusters import first_occurrence
 from bloodcells.cleaning.copies import CHANGES
 from bloodcells.cleaning.hashing import VIEWS, exact_keys
+from bloodcells.corruption.colours import as_pixels
 from bloodcells.data.cells import CellSet
 from bloodcells.network.inference import dihedral
 
@@ -63,10 +64,6 @@ def plant(clean: CellSet, n_cells: int, copies_per_kind: int, pictures_per_kind:
     return Planted(cells, numbers[order], np.array(kind)[order], unrelated[order])
 
 
-def _pixels(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
 def _colour(draw: Rng, low: int = 0, high: int = 256) -> tuple[int, int, int]:
     red, green, blue = draw.integers(low, high, 3).tolist()
     return red, green, blue
@@ -87,7 +84,7 @@ def _landscape(draw: Rng) -> np.ndarray:
         image += 90 * np.exp(-((across - x) ** 2 + 3 * (down - y) ** 2) / 300)[..., None]
     horizon = int(draw.integers(50, 85))
     image[horizon:] = np.array((60, 120, 50)) + draw.normal(0, 18, (SIZE - horizon, SIZE, 3))
-    return _pixels(image)
+    return as_pixels(image)
 
 
 def _portrait(draw: Rng) -> np.ndarray:
@@ -100,7 +97,7 @@ def _portrait(draw: Rng) -> np.ndarray:
     for x in (41, 55):
         pen.ellipse((x - 2, 40, x + 2, 43), fill=(25, 20, 20))
     pen.line((42, 56, 54, 56), fill=(150, 60, 60), width=2)
-    return _pixels(np.asarray(image.filter(ImageFilter.GaussianBlur(1.2))) + draw.normal(0, 4, (SIZE, SIZE, 3)))
+    return as_pixels(np.asarray(image.filter(ImageFilter.GaussianBlur(1.2))) + draw.normal(0, 4, (SIZE, SIZE, 3)))
 
 
 def _cartoon(draw: Rng) -> np.ndarray:
@@ -120,13 +117,13 @@ def _blank(draw: Rng) -> np.ndarray:
 
 def _empty_field(draw: Rng) -> np.ndarray:
     """The background of a smear, and nothing on it."""
-    return _pixels(np.array((252, 228, 205)) + draw.normal(0, 2, (SIZE, SIZE, 3)))
+    return as_pixels(np.array((252, 228, 205)) + draw.normal(0, 2, (SIZE, SIZE, 3)))
 
 
 def _white_noise(draw: Rng) -> np.ndarray:
     if draw.random() < 0.5:
         return draw.integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
-    return _pixels(np.array((200, 160, 170)) + draw.normal(0, 40, (SIZE, SIZE, 3)))
+    return as_pixels(np.array((200, 160, 170)) + draw.normal(0, 40, (SIZE, SIZE, 3)))
 
 
 def _screenshot(draw: Rng) -> np.ndarray:
@@ -149,7 +146,7 @@ def _chart(draw: Rng) -> np.ndarray:
 
 def _gradient(draw: Rng) -> np.ndarray:
     mix = np.linspace(0, 1, SIZE)[:, None, None]
-    image = _pixels(np.array(_colour(draw)) * (1 - mix) + np.array(_colour(draw)) * mix + np.zeros((1, SIZE, 1)))
+    image = as_pixels(np.array(_colour(draw)) * (1 - mix) + np.array(_colour(draw)) * mix + np.zeros((1, SIZE, 1)))
     return dihedral(image[None], int(draw.integers(VIEWS)))[0]
 
 
@@ -158,7 +155,7 @@ def _stripes(draw: Rng) -> np.ndarray:
     angle = draw.uniform(0, np.pi)
     wave = np.sin((across * np.cos(angle) + down * np.sin(angle)) / draw.uniform(1.5, 8))
     mix = (wave[..., None] + 1) / 2
-    return _pixels(np.array(_colour(draw)) * (1 - mix) + np.array(_colour(draw)) * mix)
+    return as_pixels(np.array(_colour(draw)) * (1 - mix) + np.array(_colour(draw)) * mix)
 
 
 def _code(draw: Rng) -> np.ndarray:
@@ -176,7 +173,7 @@ def _fluorescence(draw: Rng) -> np.ndarray:
     for _ in range(6):
         y, x = draw.integers(0, SIZE, 2)
         image[..., channel] += 220 * np.exp(-((across - x) ** 2 + (down - y) ** 2) / (2 * draw.uniform(4, 9) ** 2))
-    return _pixels(image)
+    return as_pixels(image)
 
 
 PICTURES: dict[str, Callable[[Rng], np.ndarray]] = {

@@ -43,7 +43,6 @@ PROCESS = Path(__file__).with_name("predict_process.py")
 
 
 def main() -> None:
-    """Measure and print; write the record."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="a run folder with its submission.zip")
     parser.add_argument("--data", required=True, help="the cells of the run")
@@ -214,7 +213,6 @@ def load_model(submission: Path) -> Any:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """The record in lines."""
     lines = [f"{result['working_size']} px, {result['threads']} threads, gate {result['gate']}"]
     for name, levels in result["levels"].items():
         for level, figures in levels.items():

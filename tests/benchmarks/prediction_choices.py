@@ -46,7 +46,6 @@ FURTHER: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def main() -> None:
-    """Measure, print a line each, write the record."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="a complete run folder")
     parser.add_argument("--data", required=True, help="the cells of the run")

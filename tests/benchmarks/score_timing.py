@@ -30,7 +30,6 @@ COLUMNS = ("zip", "tta", "images", "zip to score, s", "prediction run, s", "load
 
 
 def main() -> None:
-    """Measure, print the table, write the record."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("zips", type=Path, nargs="+", metavar="ZIP")
     parser.add_argument("--data", default="synthetic", help="an .npz, synthetic or bloodmnist")

@@ -72,7 +72,7 @@ class RandomPixelation(ImageAugmentation):
         return self._random_generator.uniform((batch_size,), 1.0, self.side)
 
     def augment_images(self, images: tf.Tensor, transformations: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        """Gather rows, then columns."""
+        """Show the pixel in the middle of each block: rows are gathered first, then columns of what is left."""
         side = transformations[:, None]
         place = tf.range(images.shape[1], dtype=tf.float32)[None]
         middle = tf.cast((tf.floor(place / side) + 0.5) * side, tf.int32)

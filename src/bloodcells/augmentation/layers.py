@@ -54,7 +54,7 @@ class ImageAugmentation(VectorizedBaseImageAugmentationLayer):
         )
 
     def augment_labels(self, labels: tf.Tensor, transformations: Any, **kwargs: Any) -> tf.Tensor:
-        """Labels as they are."""
+        """The labels as they are: a changed picture shows the same cell."""
         return labels
 
     def get_config(self) -> dict[str, Any]:

@@ -41,7 +41,6 @@ class Comparison:
     """
 
     def __init__(self, patches: np.ndarray, tints: np.ndarray) -> None:
-        """Extract the band of detail of every patch."""
         self._tints = tints
         fine, coarse = (gaussian_filter1d(np.eye(PATCH), sigma, axis=0, mode="nearest") for sigma in (_FINE, _COARSE))
         fine, coarse = fine.astype(np.float32), coarse.astype(np.float32)

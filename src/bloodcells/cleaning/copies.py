@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from bloodcells.corruption.colours import as_pixels
 from bloodcells.data.jpeg import through_jpeg
 from bloodcells.network.inference import dihedral
 
@@ -18,20 +19,16 @@ Rng = np.random.Generator
 Change = Callable[[np.ndarray, Rng], np.ndarray]
 
 
-def _pixels(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
 def _jpeg(image: np.ndarray, draw: Rng) -> np.ndarray:
     return through_jpeg(image, int(draw.integers(30, 91)))
 
 
 def _brightness(image: np.ndarray, draw: Rng) -> np.ndarray:
-    return _pixels(image * draw.choice((0.85, 1.15)))
+    return as_pixels(image * draw.choice((0.85, 1.15)))
 
 
 def _contrast(image: np.ndarray, draw: Rng) -> np.ndarray:
-    return _pixels((image - image.mean()) * draw.choice((0.85, 1.15)) + image.mean())
+    return as_pixels((image - image.mean()) * draw.choice((0.85, 1.15)) + image.mean())
 
 
 def _shift(image: np.ndarray, draw: Rng) -> np.ndarray:
@@ -49,7 +46,7 @@ def _orientation(image: np.ndarray, draw: Rng) -> np.ndarray:
 
 
 def _noise(image: np.ndarray, draw: Rng) -> np.ndarray:
-    return _pixels(image + draw.normal(0, draw.uniform(2, 8), image.shape))
+    return as_pixels(image + draw.normal(0, draw.uniform(2, 8), image.shape))
 
 
 def _crop(image: np.ndarray, draw: Rng) -> np.ndarray:

@@ -54,7 +54,6 @@ class Appearance:
     n_pixels: int
 
     def __len__(self) -> int:
-        """The number of images."""
         return len(self.colours)
 
 

@@ -55,7 +55,6 @@ class CleaningTable:
     probabilities: np.ndarray | None = None
 
     def __len__(self) -> int:
-        """The number of images."""
         return len(self.label)
 
     @cached_property

@@ -51,7 +51,7 @@ def tint(image: np.ndarray, gains: tuple[float, float, float]) -> np.ndarray:
 
 
 def scale_brightness(image: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply every value."""
+    """Multiply every value of every channel by ``factor``; what passes 255 is cut off."""
     return as_pixels(image * np.float32(factor))
 
 

@@ -16,7 +16,7 @@ _SUPERSAMPLING = 9
 
 
 def gaussian_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur with a Gaussian."""
+    """Blur with a Gaussian of standard deviation ``sigma``, pixels."""
     return np.array(Image.fromarray(image).filter(ImageFilter.GaussianBlur(sigma)))
 
 

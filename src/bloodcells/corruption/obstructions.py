@@ -23,7 +23,7 @@ Line = tuple[float, float, float, float]
 
 
 def cover_blocks(image: np.ndarray, boxes: Sequence[Box], cover: str, seed: int) -> np.ndarray:
-    """Hide rectangles."""
+    """Hide rectangles, as far as they lie within the picture."""
     side = image.shape[0]
     hidden = np.zeros(image.shape[:2], bool)
     for box in boxes:

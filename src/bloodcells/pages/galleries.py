@@ -24,10 +24,7 @@ def cells_by_class(cells: CellSet, title: str, columns: int = 10, seed: int = 0)
         f"{name} ({(cells.labels == label).sum():,})": cells.images[_sample(cells.labels == label, columns, seed)]
         for label, name in enumerate(cells.competition.classes)
     }
-    figure, (axes,) = _sheet([columns], len(rows), title)
-    _draw(axes, list(rows.values()), columns)
-    _name_rows(axes, list(rows), class_colours(len(rows)), cells.competition.image_size)
-    return figure
+    return _named_rows(rows, columns, title, class_colours(len(rows)))
 
 
 def clean_beside_composite(cells: CellSet, title: str, columns: int = 5, seed: int = 0) -> Figure:
@@ -52,10 +49,7 @@ def policy_gallery(images: np.ndarray, policies: Sequence[str], title: str, seed
         title: of the sheet.
         seed: of the augmentation.
     """
-    from bloodcells.augmentation.pipeline import augmented_images  # imports Keras, which takes seconds
-
-    rows = {"as it is": images, **{policy: augmented_images(images, policy, seed) for policy in policies}}
-    return _named_rows(rows, len(images), title)
+    return _augmented_rows(images, {policy: (policy, seed) for policy in policies}, title)
 
 
 def policy_views(images: np.ndarray, policy: str, title: str, views: int = 4, seed: int = 0) -> Figure:
@@ -68,11 +62,15 @@ def policy_views(images: np.ndarray, policy: str, title: str, views: int = 4, se
         views: rows of augmented images.
         seed: of the first row; the next ones follow.
     """
+    return _augmented_rows(images, {f"view {view + 1}": (policy, seed + view) for view in range(views)}, title)
+
+
+def _augmented_rows(images: np.ndarray, policies: Mapping[str, tuple[str, int]], title: str) -> Figure:
+    """The images, and below them a row for each name with its policy and seed."""
     from bloodcells.augmentation.pipeline import augmented_images  # imports Keras, which takes seconds
 
-    rows = {"as it is": images}
-    rows |= {f"view {view + 1}": augmented_images(images, policy, seed + view) for view in range(views)}
-    return _named_rows(rows, len(images), title)
+    rows = {name: augmented_images(images, *policy_and_seed) for name, policy_and_seed in policies.items()}
+    return _named_rows({"as it is": images, **rows}, len(images), title)
 
 
 def one_of_each_class(cells: CellSet, seed: int = 0) -> np.ndarray:
@@ -167,10 +165,12 @@ def _sample(among: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(indices)[:count]
 
 
-def _named_rows(rows: Mapping[str, np.ndarray], columns: int, title: str) -> Figure:
+def _named_rows(
+    rows: Mapping[str, np.ndarray], columns: int, title: str, colours: Sequence[str] | None = None
+) -> Figure:
     figure, (axes,) = _sheet([columns], len(rows), title)
     _draw(axes, list(rows.values()), columns)
-    _name_rows(axes, list(rows), ["none"] * len(rows), next(iter(rows.values())).shape[1])
+    _name_rows(axes, list(rows), colours or ["none"] * len(rows), next(iter(rows.values())).shape[1])
     return figure
 
 
