@@ -53,7 +53,7 @@ def invented_run(folder: Path, competition: Competition = BLOOD) -> Path:
     run = Run(folder)
     run.begin(invented_config(competition), ENVIRONMENT)
     run.add(*(
-        Epoch(number + 1, "fine-tuning" if number else "head", 0.4 + 0.1 * number, 1.2,
+        Epoch(number + 1, "the whole network" if number else "the head", 0.4 + 0.1 * number, 1.2,
               {"clean": 0.5 + 0.1 * number, "composite": 0.3 + 0.1 * number}, 1e-3, 100.0, 80.0)
         for number in range(4)
     ))  # fmt: skip

@@ -100,17 +100,17 @@ def test_score_says_what_the_run_cost_and_what_to_mind(to_score, capsys):
 
 
 def test_clean_examines_the_labels_when_it_is_given_weights(tmp_path, monkeypatch, capsys):
-    def examined(cells, table, init, progress):
+    def examined(cells, table, init, progress, backbone):
         progress("looking", 1, 1)
         probabilities = np.full((len(table), 8), 0.02)
         probabilities[np.arange(len(table)), table.label] = 0.86
         one = table.kept[0]
         probabilities[one] = np.roll(probabilities[one], 1)
-        assert init == "weights.h5"
+        assert (init, backbone) == ("weights.h5", "EfficientNetB0")
         return table.with_suspected_labels(probabilities)
 
     monkeypatch.setattr(walk, "examine_labels", examined)
-    assert cli.main(["clean", "--out", str(tmp_path), "--init", "weights.h5"]) == 0
+    assert cli.main(["clean", "--out", str(tmp_path), "--init", "weights.h5", "--backbone", "EfficientNetB0"]) == 0
     streams = capsys.readouterr()
     assert "suspected_labels 1" in streams.out
     assert "hashing: 100%" in streams.err and "looking: 100%" in streams.err

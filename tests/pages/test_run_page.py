@@ -41,8 +41,8 @@ def test_corruptions_are_listed_with_their_family(page: Path) -> None:
 
 def test_phases_are_listed_with_what_they_reached(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
-    assert "| head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | 0.3000 |" in text
-    assert "| fine-tuning | 2 | flips | 64 | 64 | 0.001 | 80 | 3 | 0.7000 | 0.5000 |" in text
+    assert "| the head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | 0.3000 |" in text
+    assert "| the whole network | 2 | flips | 64 | 64 | 0.001 | 80 | 3 | 0.7000 | 0.5000 |" in text
 
 
 def test_set_that_was_not_measured_after_an_epoch_is_a_dash_and_a_gap(run_folder: Path) -> None:
@@ -51,7 +51,7 @@ def test_set_that_was_not_measured_after_an_epoch_is_a_dash_and_a_gap(run_folder
     ]
     Run(run_folder).add(*epochs)
     record = run_record(run_folder)
-    assert "| head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | – |" in run_page(record)
+    assert "| the head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | – |" in run_page(record)
     composite = learning_curves(record.epochs).axes[0].lines[1].get_ydata()
     assert np.isnan(composite[:2]).all() and np.isfinite(composite[2:]).all()
 
