@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from invented_runs import begun_run
 
 from bloodcells import cli, walk
 from bloodcells.data.cells import save_cells
@@ -206,6 +207,7 @@ def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
 
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3)).astype(np.uint8)
     np.savez(tmp_path / "hidden.npz", images=images)
+    begun_run(tmp_path)
     monkeypatch.setattr(Run, "network", lambda run: run)
     monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[: len(images)])
     out = tmp_path / "labels.csv"

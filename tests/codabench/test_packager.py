@@ -153,7 +153,7 @@ def test_the_zip_is_flat_and_holds_what_is_listed(packed: PackageSummary) -> Non
 def test_two_builds_are_byte_for_byte_equal(
     packed: PackageSummary, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packager, "_rehearsed_seconds", lambda path: 1.0)
+    monkeypatch.setattr(packager, "_rehearsed_seconds", lambda *_: 1.0)
     monkeypatch.setattr(packager, "_rehearse_stand_in", lambda *_: None)
     monkeypatch.setattr(packager, "_golden_outputs", lambda network, settings: golden(packed))
     copy = tmp_path / "another place"
