@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from bloodcells.ablation.records import read_records as read_arms
 from bloodcells.ablation.summary import AblationSummary, summarise
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import BLOOD_CELLS, read_competition
 from bloodcells.files import read_json, write_text
 from bloodcells.pages.ablation_tables import arms_table, seed_counts_in_words, unfinished_paragraph
 from bloodcells.pages.html_page import html_page
@@ -23,6 +23,8 @@ ABLATION, RECIPES = "ablation", "recipes"
 CHOICES, LADDER, SOUP, TRIED = "prediction_choices.json", "composite_ladder.json", "weight_soup.json", "tried.md"
 HARDEST = 10
 """Corruptions of each run that the page shows."""
+
+BLOOD = read_competition(BLOOD_CELLS)
 
 _STYLE = """
 h2 { margin-top: 3rem }
@@ -73,7 +75,7 @@ def story(reports: Path) -> str:
 
 def _head(runs: Mapping[str, RunRecord], ladder: Mapping[str, Any]) -> str:
     none, randaugment = (ladder["accuracy"][policy]["composite"] for policy in ("none", "randaugment"))
-    return f"""# {COMPETITION.title}: what was measured
+    return f"""# {BLOOD.title}: what was measured
 
 A network that is right for 99 % of its own validation cells was right for 81 % of the competition's hidden ones,
 because those are corrupted. This page tells what the kit found on the way to closing that gap. Each figure and table

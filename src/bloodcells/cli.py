@@ -229,7 +229,9 @@ def _ablate(options: argparse.Namespace) -> None:
         written = (run_arm(experiment, arm, seed) for arm, seed in work)
     for count, path in enumerate(written, start=1):
         print(f"{count} of {len(work)}: {path}", flush=True)
-    print(draw_ablation(options.out, options.out / "report", nearness(), parts.validation))
+    print(
+        draw_ablation(options.out, options.out / "report", nearness(), parts.train.competition.title, parts.validation)
+    )
 
 
 def _fetch(options: argparse.Namespace) -> None:

@@ -47,7 +47,7 @@ def folder(invent_arms, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def page(folder) -> Path:
     cells = draw_smear(FEWEST_CELLS).cells
-    return draw_ablation(folder, folder / "page", NEAR, cells).parent
+    return draw_ablation(folder, folder / "page", NEAR, "Invented", cells).parent
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_the_page_names_what_it_rests_on(page):
 
 
 def test_drawn_again_it_is_the_same(page, folder, tmp_path):
-    again = draw_ablation(folder, tmp_path, NEAR).parent
+    again = draw_ablation(folder, tmp_path, NEAR, "Invented").parent
     for path in again.iterdir():
         if path.name != "index.md":
             assert (page / path.name).read_bytes() == path.read_bytes(), path.name
@@ -112,7 +112,7 @@ def test_an_ablation_is_no_run(page):
 def test_the_first_record_is_drawn_already(invent_arms, tmp_path, arms):
     for record in invent_arms(arms, [4]):
         write_record(tmp_path, record)
-    text = draw_ablation(tmp_path, tmp_path / "page", {}).read_text(encoding="utf-8")
+    text = draw_ablation(tmp_path, tmp_path / "page", {}, "Invented").read_text(encoding="utf-8")
     assert "| 4 |" in text
     assert "nan" not in text
 
@@ -131,13 +131,13 @@ def test_nothing_is_written_for_a_damaged_record(invent_arms, tmp_path):
         path = write_record(tmp_path, record)
     path.write_text("{}")
     with pytest.raises(KitError, match="no record of an arm"):
-        draw_ablation(tmp_path, tmp_path / "page", {})
+        draw_ablation(tmp_path, tmp_path / "page", {}, "Invented")
     assert not (tmp_path / "page").exists()
 
 
 def test_near_must_name_columns(folder, tmp_path):
     with pytest.raises(ValueError, match="received blurr"):
-        draw_ablation(folder, tmp_path, {"chain": {"blurr", "blur"}})
+        draw_ablation(folder, tmp_path, {"chain": {"blurr", "blur"}}, "Invented")
 
 
 def test_what_the_policies_are_near_to_are_columns():
@@ -210,7 +210,7 @@ def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(folder, invent_
         write_record(tmp_path, record)
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "gallery_stain.jpg").write_bytes(b"of an arm that is gone")
-    draw_ablation(tmp_path, tmp_path / "page", {}, draw_smear(FEWEST_CELLS).cells)
+    draw_ablation(tmp_path, tmp_path / "page", {}, "Invented", draw_smear(FEWEST_CELLS).cells)
     galleries = {path.name for path in (tmp_path / "page").glob("gallery_*")}
     assert galleries == {"gallery_flips.jpg", "gallery_full.jpg"}
 

@@ -7,7 +7,6 @@ from bloodcells.ablation.arms import changes_recipe, describe_arm
 from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
 from bloodcells.augmentation.policies import POLICIES
-from bloodcells.competition import COMPETITION
 from bloodcells.corruption import composite
 from bloodcells.data.cells import CellSet
 from bloodcells.files import read_json, write_json, write_text
@@ -29,7 +28,7 @@ VIEWS = 4
 """Augmented views of a cell in an arm's gallery."""
 
 
-def draw_ablation(folder: Path, out: Path, near: Near, cells: CellSet | None = None) -> Path:
+def draw_ablation(folder: Path, out: Path, near: Near, title: str, cells: CellSet | None = None) -> Path:
     """Write ``index.md``, its figures and ``ablation.json`` into ``out``, from what records there are.
 
     Nothing is written until everything is drawn; then every file is swapped in.
@@ -39,6 +38,7 @@ def draw_ablation(folder: Path, out: Path, near: Near, cells: CellSet | None = N
         out: folder for the page; what an earlier call left there is replaced.
         near: arm -> the corruptions of MedMNIST-C and the families of the composite set that are near to one of its
             augmentations; their cells are marked.
+        title: of the competition.
         cells: for the galleries of the arms that are augmentation policies: cleaned ones, of which one of each class
             is shown; without them the page has none.
 
@@ -57,7 +57,7 @@ def draw_ablation(folder: Path, out: Path, near: Near, cells: CellSet | None = N
             old.unlink()
     for name, figure in galleries.items():
         plots.save_contact_sheet(figure, out / name)
-    return _write(out, summary, near, figures, list(galleries))
+    return _write(out, summary, near, title, figures, list(galleries))
 
 
 def redraw_ablation(folder: Path) -> Path:
@@ -69,14 +69,15 @@ def redraw_ablation(folder: Path) -> Path:
         KitError: a record is missing or damaged.
     """
     summary = summarise(read_records(folder))
-    near = read_json(folder / "ablation.json")["near"]
+    published = read_json(folder / "ablation.json")
+    near = published["near"]
     galleries = [name for arm in summary.arms if (folder / (name := f"gallery_{arm.arm}.jpg")).exists()]
-    return _write(folder, summary, near, _figures(summary, near), galleries)
+    return _write(folder, summary, near, published["competition"], _figures(summary, near), galleries)
 
 
-def ablation_page(summary: AblationSummary, galleries: Sequence[str]) -> str:
-    """The page in Markdown; ``galleries`` are names of pictures beside it."""
-    sections = (_head(summary), _results(summary), _arms(summary), _by_corruption(summary), _cost(summary),
+def ablation_page(summary: AblationSummary, title: str, galleries: Sequence[str]) -> str:
+    """The page in Markdown; ``title`` is the competition's, ``galleries`` are names of pictures beside it."""
+    sections = (_head(summary, title), _results(summary), _arms(summary), _by_corruption(summary), _cost(summary),
                 _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
     return "\n".join(section for section in sections if section)
 
@@ -92,12 +93,18 @@ def _figures(summary: AblationSummary, near: Near) -> dict[str, plots.Figure]:
 
 
 def _write(
-    out: Path, summary: AblationSummary, near: Near, figures: Mapping[str, plots.Figure], galleries: Sequence[str]
+    out: Path,
+    summary: AblationSummary,
+    near: Near,
+    title: str,
+    figures: Mapping[str, plots.Figure],
+    galleries: Sequence[str],
 ) -> Path:
     for name, figure in figures.items():
         plots.save_figure(figure, out / name)
-    write_json(out / "ablation.json", {**summary.as_dict(), "near": {arm: sorted(near[arm]) for arm in sorted(near)}})
-    write_text(out / "index.md", ablation_page(summary, galleries))
+    marks = {arm: sorted(near[arm]) for arm in sorted(near)}
+    write_json(out / "ablation.json", {**summary.as_dict(), "competition": title, "near": marks})
+    write_text(out / "index.md", ablation_page(summary, title, galleries))
     return out / "index.md"
 
 
@@ -109,7 +116,7 @@ def _galleries(arms: Sequence[ArmSummary], cells: CellSet | None) -> dict[str, p
     return {f"gallery_{policy}.jpg": policy_views(shown, policy, policy, VIEWS) for policy in policies}
 
 
-def _head(summary: AblationSummary) -> str:
+def _head(summary: AblationSummary, title: str) -> str:
     best = summary.arms[0]
     accuracy = best.accuracy["composite"].mean
     difference = best.difference["composite"]
@@ -118,7 +125,7 @@ def _head(summary: AblationSummary) -> str:
     compared = "change to the recipe" if changes_recipe([one.arm for one in summary.arms]) else "augmentation"
     return f"""# What each {compared} is worth
 
-{COMPETITION.title}: {count} arm{"s" if count > 1 else ""}, {seed_counts_in_words(summary)}, on {_machines(summary)}.
+{title}: {count} arm{"s" if count > 1 else ""}, {seed_counts_in_words(summary)}, on {_machines(summary)}.
 For one seed every arm starts from the same weights and sees the same cells in the same order; only the {compared}
 differs.
 
