@@ -120,6 +120,12 @@ def test_two_competitions_live_in_one_process(tmp_path: Path):
         load_cells(tmp_path / "shapes.npz", BLOOD)
 
 
+def test_importing_the_kit_reads_no_file_of_the_user(tmp_path: Path):
+    modules = "bloodcells, bloodcells.cli, bloodcells.competition, bloodcells.data.sources, bloodcells.codabench.worker"
+    environment = {**os.environ, VARIABLE: str(tmp_path / "absent.toml")}
+    subprocess.run([sys.executable, "-c", f"import {modules}"], env=environment, check=True)
+
+
 def test_another_competition_goes_the_whole_way(tmp_path: Path):
     competition, data, run = tmp_path / "shapes.toml", tmp_path / "shapes.npz", tmp_path / "run"
     competition.write_text(

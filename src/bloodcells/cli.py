@@ -138,6 +138,7 @@ def _predict(options: argparse.Namespace) -> None:
 
 def _package(options: argparse.Namespace) -> None:
     from bloodcells.codabench.packager import package
+    from bloodcells.run import Config, Run
     from bloodcells.training.start import KIT
 
     run = options.run or KIT
@@ -146,7 +147,7 @@ def _package(options: argparse.Namespace) -> None:
     if options.tta:
         print(f"further views: {_gate_in_words(summary.gate, options.run, options.tta)}")
     print(f"sha256 {summary.sha256}")
-    competition = _competition(options)
+    competition = Run(run).read(Config).competition
     images, limit = competition.hidden_images, competition.time_limit
     print(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
 
@@ -334,7 +335,6 @@ def _parser() -> argparse.ArgumentParser:
     predict = add("predict", _predict, "label the images of an .npz")
     _add_run(predict)
     predict.add_argument("--data", type=Path, required=True, help=".npz with the key images")
-    _add_competition(predict)
     predict.add_argument("--out", type=Path, required=True, help=".csv with the columns id,label, or .npy of labels")
     _add_tta(predict)
     _add_force(predict)
@@ -343,7 +343,6 @@ def _parser() -> argparse.ArgumentParser:
     packed = package.add_mutually_exclusive_group(required=True)
     packed.add_argument("--run", type=Path, help="folder of a training run")
     packed.add_argument("--weights", choices=("kit",), help="kit: what comes with the kit, nothing trained")
-    _add_competition(package)
     package.add_argument("--out", type=Path, required=True, help="the zip")
     package.add_argument("--backend", default="tflite", choices=("tflite", "keras"), help="what predicts: a TFLite "
                          "flatbuffer with Keras as its stand-in, or Keras alone (default: tflite)")  # fmt: skip

@@ -119,5 +119,3 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     ),
 }
 """Of each fact, what it must be: in words, and as a check."""
-
-COMPETITION = chosen_competition()

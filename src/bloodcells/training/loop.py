@@ -14,7 +14,7 @@ from typing import NamedTuple
 import keras
 
 from bloodcells.augmentation.pipeline import training_batches
-from bloodcells.competition import COMPETITION
+from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
@@ -72,7 +72,7 @@ def train(
     keep_freed_memory()
     keras.utils.set_random_seed(recipe.seed)
     with scope():
-        network, done = _resumed(recipe, len(training), run)
+        network, done = _resumed(recipe, training, run)
     if done == 0:
         initialise(network, recipe.init, recipe.backbone)
     run.go_on_in(_environment(done))
@@ -82,12 +82,12 @@ def train(
         if done == span.first:
             with scope():
                 if done > 0:
-                    network = _at_size(span.phase.working_size, network, recipe)
+                    network = _at_size(span.phase.working_size, network, recipe, training.competition)
                 _compile(network, span.phase, recipe, len(training))
         _fit(network, training, validation, recipe.seed, span, done, run)
         done = span.last
     with run.finishing() as beside:
-        return _save_plain(network, recipe, beside)
+        return _save_plain(network, recipe, training.competition, beside)
 
 
 def _fit(
@@ -117,30 +117,30 @@ def _environment(done: int = 0) -> Environment:
     return decoded({**describe_environment(), "after_epoch": done}, Environment)
 
 
-def _plain(recipe: Recipe, working_size: int) -> keras.Model:
-    classes = len(COMPETITION.classes)
-    return build_network(COMPETITION.image_size, working_size, classes, recipe.dropout, recipe.backbone)
+def _plain(recipe: Recipe, working_size: int, competition: Competition) -> keras.Model:
+    classes = len(competition.classes)
+    return build_network(competition.image_size, working_size, classes, recipe.dropout, recipe.backbone)
 
 
-def _save_plain(network: keras.Model, recipe: Recipe, path: Path) -> keras.Model:
+def _save_plain(network: keras.Model, recipe: Recipe, competition: Competition, path: Path) -> keras.Model:
     """Write and return ``network`` in float32 and without its optimizer: a third of the size."""
-    plain = _plain(recipe, recipe.working_size)
+    plain = _plain(recipe, recipe.working_size, competition)
     plain.set_weights(network.get_weights())
     plain.save_weights(path)
     return plain
 
 
-def _build(working_size: int, recipe: Recipe) -> keras.Model:
+def _build(working_size: int, recipe: Recipe, competition: Competition) -> keras.Model:
     """A network to train, in the precision of the recipe."""
     policy = dtype_policy(recipe.precision)
     with computing_in(policy):
-        network = _plain(recipe, working_size)
+        network = _plain(recipe, working_size, competition)
     return faster_on_cpu(network) if policy == "float32" else network
 
 
-def _at_size(working_size: int, network: keras.Model, recipe: Recipe) -> keras.Model:
+def _at_size(working_size: int, network: keras.Model, recipe: Recipe, competition: Competition) -> keras.Model:
     """The same weights in a network of its own that works at ``working_size``."""
-    resized = _build(working_size, recipe)
+    resized = _build(working_size, recipe, competition)
     resized.set_weights(network.get_weights())
     return resized
 
@@ -202,12 +202,12 @@ def _set_stochastic_depth(network: keras.Model, rate: float, backbone: str) -> N
         print(f"{backbone} has no residual blocks that can be left out: stochastic_depth {rate:g} changes nothing")
 
 
-def _resumed(recipe: Recipe, cells: int, run: Run) -> tuple[keras.Model, int]:
+def _resumed(recipe: Recipe, training: CellSet, run: Run) -> tuple[keras.Model, int]:
     """The network of the newest checkpoint that can be read, compiled, and its epochs; else a new one and 0."""
     for done, checkpoint in run.checkpoints().items():
         span = next(span for span in _spans(recipe) if done <= span.last)
-        network = _build(span.phase.working_size, recipe)
-        _compile(network, span.phase, recipe, cells)
+        network = _build(span.phase.working_size, recipe, training.competition)
+        _compile(network, span.phase, recipe, len(training))
         try:
             network.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:
@@ -217,4 +217,4 @@ def _resumed(recipe: Recipe, cells: int, run: Run) -> tuple[keras.Model, int]:
         print(f"resumed after epoch {done}")
         return network, done
     run.drop_epochs_after(0)
-    return _build(recipe.phases[0].working_size, recipe), 0
+    return _build(recipe.phases[0].working_size, recipe, training.competition), 0
