@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from bloodcells.data.sources.synthetic import draw_smear
+from bloodcells.run import Measurement, Run, metrics_by_set
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NAMES = ("01_explore", "02_clean", "03_augment", "04_train", "05_submit")
@@ -28,7 +29,7 @@ for name in sys.argv[1:]:
     NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": "notebooks"}}).execute()
 """
 
-Run = Callable[..., str]
+Launch = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run_in(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run_in(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
     """A function that runs a program of an environment that holds the wheel, in a folder that holds a set of cells."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
@@ -67,14 +68,13 @@ def pip(*arguments: object) -> None:
     subprocess.run(command, check=True)
 
 
-def test_everything_works_from_the_wheel_alone(run_in: Run) -> None:
+def test_everything_works_from_the_wheel_alone(run_in: Launch) -> None:
     """The canary: a network that stays below the floor has not been trained."""
     place = run_in.place
     assert run_in("python", "-c", "import bloodcells; print(bloodcells.__file__)").startswith(str(place.parent))
     shutil.copytree(REPOSITORY / "notebooks", place / "notebooks")
     run_in("python", "-c", EXECUTE, *NAMES)
-    evaluation = json.loads((place / "run" / "evaluation.json").read_text())
-    assert evaluation["validation"]["clean"]["tta0"]["accuracy"] >= 0.70
+    assert metrics_by_set(Run(place / "run").rows(Measurement), "validation", 1)["clean"].accuracy >= 0.70
 
     # The same folder: what the notebooks have trained goes on to be scored by the command line.
     told = run_in("bloodcells", "run", "--data", "cells.npz", "--init", "kit", "--tta", "0", "--out", "run")
