@@ -1,6 +1,8 @@
 """Fixtures that several rooms share."""
 
-from collections.abc import Sequence
+import inspect
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,11 @@ REAL_CELLS = REPOSITORY / "data" / "training_set.npz"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests that need the competition's file where it is absent."""
-    if REAL_CELLS.exists():
-        return
+    """Skip the tests that need the competition's file where it is absent; mark those with a network of their own."""
     for item in items:
-        if item.get_closest_marker("real_cells"):
+        if "small_backbone" in item.fixturenames:
+            item.add_marker(pytest.mark.trains)
+        if not REAL_CELLS.exists() and item.get_closest_marker("real_cells"):
             item.add_marker(pytest.mark.skip(reason="data/training_set.npz is absent"))
 
 
@@ -29,6 +31,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def real_cells() -> CellSet:
     """The competitor's training set, as it is: 13,759 images with junk and duplicates."""
     return load_cells(REAL_CELLS, BLOOD)
+
+
+@pytest.fixture(scope="module")
+def small_backbone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A module's EfficientNetB3 is a small one, in this process and in the zips that it packs."""
+    import keras
+    import small_efficientnet
+
+    from bloodcells.codabench import packager
+
+    code = tmp_path_factory.mktemp("code") / "network"
+    shutil.copytree(packager._NETWORK, code)
+    builder, small = (code / "network.py").read_text(), inspect.getsource(small_efficientnet)
+    swapped = "import keras\n\nkeras.applications.EfficientNetB3 = small_efficientnet\n"
+    (code / "network.py").write_text(f"{small}\n{swapped}{builder}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.applications, "EfficientNetB3", small_efficientnet.small_efficientnet)
+        patch.setattr(packager, "_NETWORK", code)
+        yield
+
+
+@pytest.fixture
+def published_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one test of a module with a small backbone, EfficientNetB3 is itself."""
+    import keras
+    from keras.src.applications import efficientnet
+
+    monkeypatch.setattr(keras.applications, "EfficientNetB3", efficientnet.EfficientNetB3)
 
 
 def invented_arms(arms: Sequence[str], seeds: Sequence[int], images: int = 300) -> list[ArmRecord]:

@@ -111,14 +111,16 @@ def test_clean_examines_the_labels_when_it_is_given_weights(tmp_path, monkeypatc
         return table.with_suspected_labels(probabilities)
 
     monkeypatch.setattr(walk, "examine_labels", examined)
-    assert cli.main(["clean", "--out", str(tmp_path), "--init", "weights.h5", "--backbone", "EfficientNetB0"]) == 0
+    save_cells(tmp_path / "cells.npz", draw_smear(FEWEST_CELLS).cells)
+    clean = ["clean", "--data", str(tmp_path / "cells.npz"), "--out", str(tmp_path)]
+    assert cli.main([*clean, "--init", "weights.h5", "--backbone", "EfficientNetB0"]) == 0
     streams = capsys.readouterr()
     assert "suspected_labels 1" in streams.out
     assert "hashing: 100%" in streams.err and "looking: 100%" in streams.err
     assert json.loads((tmp_path / "cleaning.json").read_text())["suspected_labels"] == 1
     assert "Suspected labels: 1" in (tmp_path / "cleaning.html").read_text()
     assert {"dropped.jpg", "suspects.jpg", "distances.png"} <= {path.name for path in tmp_path.iterdir()}
-    assert cli.main(["clean", "--out", str(tmp_path)]) == 0
+    assert cli.main(clean) == 0
     assert not (tmp_path / "suspects.jpg").exists()
 
 

@@ -126,6 +126,7 @@ def test_importing_the_kit_reads_no_file_of_the_user(tmp_path: Path):
     subprocess.run([sys.executable, "-c", f"import {modules}"], env=environment, check=True)
 
 
+@pytest.mark.trains
 def test_another_competition_goes_the_whole_way(tmp_path: Path):
     competition, data, run = tmp_path / "shapes.toml", tmp_path / "shapes.npz", tmp_path / "run"
     competition.write_text(

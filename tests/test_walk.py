@@ -1,4 +1,4 @@
-"""The whole walk once, as small as EfficientNetB3 allows, and what it leaves in the run folder."""
+"""The whole walk once, with a small network, and what it leaves in the run folder."""
 
 import csv
 import json
@@ -19,6 +19,7 @@ from bloodcells.pages.run_page import draw_run
 from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Gate, Measurement, Request, Run, Summary, metrics_by_set
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
 CONFIG = Recipe(
     init="scratch", phases=(Phase("training", 1, "none", 32, batch_size=32, learning_rate=1e-3, warmup_steps=1),)
 )

@@ -41,6 +41,7 @@ def trained_at_once(monkeypatch) -> list[tuple[str, int, int]]:
     return noted
 
 
+@pytest.mark.trains
 def test_an_arm_leaves_one_record_that_tells_the_whole_experiment(cells, trained_at_once, tmp_path):
     shared = prepare_experiment(cells, cells, BUDGET, "scratch", tmp_path)
     record = read_record(run_arm(shared, "gaussian_noise", 4))
@@ -54,12 +55,14 @@ def test_an_arm_leaves_one_record_that_tells_the_whole_experiment(cells, trained
     assert not (tmp_path / "runs" / "gaussian_noise-4").exists()
 
 
+@pytest.mark.trains
 def test_what_has_a_record_is_not_trained_again(cells, trained_at_once, tmp_path):
     shared = prepare_experiment(cells, cells, BUDGET, "scratch", tmp_path)
     run_arm(shared, "flips", 0)
     assert pending(tmp_path, ["flips", "none"], [0, 1]) == [("none", 0), ("flips", 1), ("none", 1)]
 
 
+@pytest.mark.trains
 def test_all_arms_see_the_same_cells_whatever_the_source_order_of_the_seed(cells, trained_at_once, tmp_path):
     first = prepare_experiment(cells, cells, BUDGET, "scratch", tmp_path / "a")
     again = prepare_experiment(cells, cells, BUDGET, "scratch", tmp_path / "b")

@@ -83,6 +83,7 @@ def an_epoch_of(two_pictures) -> Callable[[str], list[tuple[np.ndarray, np.ndarr
     return cache(lambda policy: epochs(two_pictures, policy, batch_size=8))
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("policy", POLICIES)
 def test_pixels_stay_in_range_and_labels_stay_distributions(an_epoch_of, policy):
     for pixels, labels in an_epoch_of(policy):
@@ -107,6 +108,7 @@ def test_operations_are_drawn_anew_in_every_batch(an_epoch_of, policy):
     assert len(fingerprints) == 8
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("policy", ["flips", "augmix", "mixup", "cutmix"])
 def test_a_batch_of_one_passes(cells, policy):
     pixels, labels = epochs(cells.take(np.arange(1)), policy, batch_size=1)[0]
@@ -114,6 +116,7 @@ def test_a_batch_of_one_passes(cells, policy):
     np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.trains
 def test_a_consistency_loss_gets_three_views_of_the_same_cells(cells):
     pixels, labels = epochs(cells, "augmix", batch_size=8)[0]
     views = np.split(pixels, 3)

@@ -94,6 +94,7 @@ def test_weights_that_have_learned_the_labels_are_refused(cells, table, init):
     assert f"got {init}. " in str(refusal.value)
 
 
+@pytest.mark.trains
 def test_features_belong_to_their_image(cells):
     few = cells.images[:5]
     seen = []

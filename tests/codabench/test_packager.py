@@ -24,6 +24,7 @@ from bloodcells.network.inference import predict_probabilities
 from bloodcells.network.network import build_network
 from bloodcells.run import Gate, Run
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
 MEMBERS = ("model.py", "network.py", "inference.py", WEIGHTS, "flatbuffer.py", FLATBUFFER, "submission.json")
 
 
@@ -99,7 +100,7 @@ def noise(n: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with the real network at 32 px, which tells images apart without having learned anything.
+    """A run folder with a small network at 32 px, which tells images apart without having learned anything.
 
     With the statistics that it starts from every image has the same probabilities; with those of one batch some
     channels are divided by nearly nothing, and the last bit of a sum changes labels. So they get a floor, and the
@@ -175,7 +176,7 @@ def test_the_score_is_that_of_the_evaluation(packed: PackageSummary, trained_run
 
 def test_golden_outputs_notice_a_missing_standardisation(packed: PackageSummary, trained_run: Path) -> None:
     """Without it the weights load in silence, and every output is wrong."""
-    code = (packager._PACKAGE / "network.py").read_text()
+    code = (packager._NETWORK / "network.py").read_text()
     altered, replacements = re.subn(r"    x = keras\.layers\.Rescaling\(.*?\)\(x\)\n", "", code, flags=re.DOTALL)
     assert replacements == 1
     scope: dict[str, Callable[..., keras.Model]] = {}
@@ -228,7 +229,7 @@ def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     scope: dict[str, Callable[..., np.ndarray]] = {}
     exec(TINY_INFERENCE, scope)
     stored = scope["predict_probabilities"](None, golden_images(96)).round(6).tolist()
-    monkeypatch.setattr(packager, "_PACKAGE", code)
+    monkeypatch.setattr(packager, "_NETWORK", code)
     monkeypatch.setattr(packager, "_trained_network", lambda run, settings: None)
     monkeypatch.setattr(packager, "_golden_outputs", lambda network, settings: stored)
 

@@ -10,6 +10,8 @@ from bloodcells.measuring.explanation import activation_maps, confident_errors
 from bloodcells.network.network import backbone_of, build_network
 from bloodcells.run import Run
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
@@ -65,7 +67,7 @@ def test_the_evidence_of_all_places_is_the_logit_up_to_a_factor(name):
 
 
 @pytest.mark.parametrize("name", EVERY_BACKBONE)
-def test_every_backbone_shows_where_it_looked(name):
+def test_every_backbone_shows_where_it_looked(published_backbone, name):
     network = build_network(image_size=32, working_size=32, classes=4, backbone=name)
     maps = activation_maps(network, np.full((1, 32, 32, 3), 90, np.uint8), np.array([2]))
     assert maps.shape == (1, 4, 4) and np.isfinite(maps).all()

@@ -5,6 +5,8 @@ from backbones import EVERY_BACKBONE
 
 from bloodcells.network.network import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, backbone_of, build_network
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:

@@ -63,6 +63,7 @@ def rows(axes) -> list[str]:
     return [label.get_text() for label in axes.get_yticklabels()]
 
 
+@pytest.mark.trains
 def test_every_picture_is_written_and_shown(page):
     text = (page / "index.md").read_text(encoding="utf-8")
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
@@ -75,6 +76,7 @@ def test_every_picture_is_written_and_shown(page):
             assert (page / name).stat().st_size < 300_000
 
 
+@pytest.mark.trains
 def test_the_page_holds_the_figures_of_the_json(page):
     text = (page / "index.md").read_text(encoding="utf-8")
     value = read_json(page / "ablation.json")
@@ -96,6 +98,7 @@ def test_the_page_names_what_it_rests_on(page):
         assert fact in text
 
 
+@pytest.mark.trains
 def test_drawn_again_it_is_the_same(page, folder, tmp_path):
     again = draw_ablation(folder, tmp_path, NEAR, "Invented").parent
     for path in again.iterdir():
@@ -205,14 +208,15 @@ def test_every_arm_has_a_colour_of_its_own_in_its_figure():
         assert len({ARM_COLOURS[arm] for arm in figure}) == len(figure)
 
 
+@pytest.mark.trains
 def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(folder, invent_arms, tmp_path):
-    for record in invent_arms(["flips", "full", "lion"], [0]):
+    for record in invent_arms(["flips", "cutmix", "lion"], [0]):
         write_record(tmp_path, record)
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "gallery_stain.jpg").write_bytes(b"of an arm that is gone")
     draw_ablation(tmp_path, tmp_path / "page", {}, "Invented", draw_smear(FEWEST_CELLS).cells)
     galleries = {path.name for path in (tmp_path / "page").glob("gallery_*")}
-    assert galleries == {"gallery_flips.jpg", "gallery_full.jpg"}
+    assert galleries == {"gallery_flips.jpg", "gallery_cutmix.jpg"}
 
 
 def test_too_few_seeds_of_every_arm_are_told_at_once(invent_arms):

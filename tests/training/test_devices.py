@@ -73,6 +73,7 @@ def trained(backend: str, count: int, folder: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_two_devices_have_the_loss_curve_of_one(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:

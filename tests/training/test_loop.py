@@ -1,4 +1,4 @@
-"""One small run, cut off and resumed in every way: EfficientNetB3 at 32 px on a hundred synthetic cells."""
+"""One small run, cut off and resumed in every way: a small EfficientNet at 32 px on a hundred synthetic cells."""
 
 import shutil
 from dataclasses import replace
@@ -19,6 +19,7 @@ from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Environment, Epoch, Run
 from bloodcells.training import loop as training
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
 WHOLE = Phase("fine-tuning", 2, "flips", 32, batch_size=16, learning_rate=1e-3, warmup_steps=2)
 CONFIG = Recipe(init="scratch", phases=(HEAD, WHOLE))
@@ -123,7 +124,7 @@ def test_a_folder_of_another_run_is_refused(complete, cells, change):
         training.train(cells, {}, replace(CONFIG, **change), complete)
 
 
-def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
+def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does(published_backbone):
     network = build_network(96, 32, 8, 0.2)
     drops = [layer for layer in backbone_of(network).layers if isinstance(layer, keras.layers.Dropout)]
     own = [layer.rate for layer in drops]
@@ -134,7 +135,7 @@ def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does():
 
 
 @pytest.mark.parametrize("name", EVERY_BACKBONE)
-def test_every_backbone_leaves_blocks_out_or_says_that_it_cannot(name, capsys):
+def test_every_backbone_leaves_blocks_out_or_says_that_it_cannot(published_backbone, name, capsys):
     network = build_network(32, 32, 3, backbone=name)
     training._set_stochastic_depth(network, 0.4, name)
     rates = [layer.rate for layer in backbone_of(network).layers if isinstance(layer, keras.layers.Dropout)]

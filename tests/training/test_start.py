@@ -12,6 +12,8 @@ from bloodcells.network.network import (
 )
 from bloodcells.training.start import KIT, initialise, starting_point, starting_recipe
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
@@ -82,7 +84,7 @@ def test_weights_of_a_run_come_with_their_head(network, tmp_path):
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
-def test_the_kit_knows_the_cells_at_another_size_too():
+def test_the_kit_knows_the_cells_at_another_size_too(published_backbone):
     at_its_size, smaller = (build_network(image_size=96, working_size=size, classes=8) for size in (96, 64))
     for network in (at_its_size, smaller):
         initialise(network, "kit")

@@ -12,6 +12,8 @@ from bloodcells.network.network import build_network
 from bloodcells.run import Config, HandedOn, Measurement, Run
 from bloodcells.weights.publishing import publish_weights
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
