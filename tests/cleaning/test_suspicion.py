@@ -8,6 +8,7 @@ from bloodcells.cleaning.suspicion import FOLDS, examine_labels, out_of_fold_pro
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS
+from bloodcells.network.network import DEFAULT_BACKBONE
 from bloodcells.training.start import KIT
 
 
@@ -60,13 +61,13 @@ def test_rows_are_probabilities_and_absent_classes_get_none():
 def test_the_kept_images_are_predicted_and_none_is_dropped(cells, table, monkeypatch):
     looked_at, steps = [], []
 
-    def looks(images, init, progress):
-        looked_at.append((len(images), init))
+    def looks(images, init, progress, backbone):
+        looked_at.append((len(images), init, backbone))
         return separable(table.label[table.kept])
 
     monkeypatch.setattr(suspicion, "pooled_features", looks)
     examined = examine_labels(cells, table, "weights.h5", lambda *step: steps.append(step))
-    assert looked_at == [(len(table.kept), "weights.h5")]
+    assert looked_at == [(len(table.kept), "weights.h5", DEFAULT_BACKBONE)]
     assert np.flatnonzero(~np.isnan(examined.probabilities[:, 0])).tolist() == table.kept.tolist()
     assert np.array_equal(examined.kept, table.kept) and examined.seconds > table.seconds
     assert examined.out_of_fold_accuracy > 0.9

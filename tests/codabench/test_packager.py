@@ -230,7 +230,7 @@ def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     exec(TINY_INFERENCE, scope)
     stored = scope["predict_probabilities"](None, golden_images(96)).round(6).tolist()
     monkeypatch.setattr(packager, "_NETWORK", code)
-    monkeypatch.setattr(packager, "_trained_network", lambda run, settings: None)
+    monkeypatch.setattr(Run, "network", lambda run: None)
     monkeypatch.setattr(packager, "_golden_outputs", lambda network, settings: stored)
 
     def make(inference: str, backend: str = "keras", shift: str = "0") -> PackageSummary:
