@@ -21,7 +21,7 @@ REAL_CELLS = REPOSITORY / "data" / "training_set.npz"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the tests that need the competition's file where it is absent; mark those with a network of their own."""
     for item in items:
-        if "small_backbone" in item.fixturenames:
+        if {"small_backbone", "an_epoch_of"} & set(item.fixturenames):
             item.add_marker(pytest.mark.trains)
         if not REAL_CELLS.exists() and item.get_closest_marker("real_cells"):
             item.add_marker(pytest.mark.skip(reason="data/training_set.npz is absent"))

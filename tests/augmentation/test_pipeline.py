@@ -83,7 +83,6 @@ def an_epoch_of(two_pictures) -> Callable[[str], list[tuple[np.ndarray, np.ndarr
     return cache(lambda policy: epochs(two_pictures, policy, batch_size=8))
 
 
-@pytest.mark.trains
 @pytest.mark.parametrize("policy", POLICIES)
 def test_pixels_stay_in_range_and_labels_stay_distributions(an_epoch_of, policy):
     for pixels, labels in an_epoch_of(policy):
@@ -128,6 +127,7 @@ def test_a_consistency_loss_gets_three_views_of_the_same_cells(cells):
     assert np.abs(views[1] - views[2]).mean() > 1
 
 
+@pytest.mark.trains
 def test_the_first_view_is_an_orientation_of_the_cell(cells):
     pixels, _ = epochs(cells.take(np.arange(1)), "augmix", batch_size=1)[0]
     assert np.sort(pixels[0], axis=None).tolist() == np.sort(cells.images[0], axis=None).tolist()

@@ -16,12 +16,14 @@ def result():
     return {"data": clean.origin, "images": len(planted.cells), "seed": 0, **measure(planted)}
 
 
+@pytest.mark.trains
 def test_copies_and_unrelated_pictures_are_found(result):
     ours = result["methods"]["bloodcells"]
     assert ours["copy_recall"] >= 0.98 and ours["copy_precision"] >= 0.995
     assert ours["unrelated_recall"] >= 0.9 and ours["unrelated_precision"] >= 0.95
 
 
+@pytest.mark.trains
 def test_the_plain_recipe_is_measured_on_the_same_images(result):
     plain = result["methods"]["imagehash.phash, distance <= 4"]
     assert plain["recall_by_kind"]["JPEG, quality 30-90"] >= 0.9
@@ -29,6 +31,7 @@ def test_the_plain_recipe_is_measured_on_the_same_images(result):
     assert plain["copy_recall"] < result["methods"]["bloodcells"]["copy_recall"]
 
 
+@pytest.mark.trains
 def test_the_table_has_a_row_for_every_method(result):
     rows = [line for line in table(result).splitlines() if line.startswith("| ")]
     assert len(rows) == 2 + len(result["methods"])

@@ -53,6 +53,7 @@ def test_a_disagreement_without_confidence_is_no_suspicion():
     assert confident_learning(labels, probabilities).tolist() == [-1, -1, 1, -1, -1, -1]
 
 
+@pytest.mark.trains
 def test_planted_labels_are_found_again(cells):
     result = measure(cells, "folder/weights.h5", 0.05)
     assert result["init"] == "weights.h5" and result["cells"] == 400

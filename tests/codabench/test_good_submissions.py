@@ -164,7 +164,14 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("good", GOOD.values(), ids=GOOD.keys())
+def cases() -> list:
+    """Keras in a process of its own takes as long as all the others together."""
+    return [
+        pytest.param(good, id=name, marks=[pytest.mark.trains] * (good is KERAS_FILE)) for name, good in GOOD.items()
+    ]
+
+
+@pytest.mark.parametrize("good", cases())
 def test_it_scores(good: Good, pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
     path = pack_zip(good.model, "mon modèle.zip", **{name: content() for name, content in good.members.items()})
     work = tmp_path / "où ça marche"

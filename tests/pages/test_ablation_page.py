@@ -89,6 +89,7 @@ def test_the_page_holds_the_figures_of_the_json(page):
             assert f"{100 * difference['mean']:+.1f} {interval}" in text
 
 
+@pytest.mark.trains
 def test_the_page_names_what_it_rests_on(page):
     text = (page / "index.md").read_text(encoding="utf-8")
     facts = ["2 to 3 seeds each", "| 0, 1, 2 |", "2 cores (Invented CPU), no GPU", "`cutmix` (2)"]
@@ -107,6 +108,7 @@ def test_drawn_again_it_is_the_same(page, folder, tmp_path):
     assert "What the network sees" not in (again / "index.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.trains
 def test_an_ablation_is_no_run(page):
     assert read_records(page.parent) == {}
 

@@ -23,6 +23,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.mark.trains
 def test_every_page_is_what_its_records_make(made: Path) -> None:
     pages = [path.relative_to(made) for path in made.rglob("*") if path.suffix in MADE]
     assert len(pages) > 60
@@ -30,6 +31,7 @@ def test_every_page_is_what_its_records_make(made: Path) -> None:
     assert not differing, "run: make reports"
 
 
+@pytest.mark.trains
 def test_every_drawing_of_figures_is_made_again(made: Path) -> None:
     published = {path.relative_to(REPOSITORY) for path in (REPOSITORY / "reports").rglob(DRAWN)}
     shows_cells = {Path("reports/cleaning/distances.png")}  # made by `bloodcells clean` from the cells
