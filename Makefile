@@ -16,7 +16,7 @@ run: $(VENV)/installed
 test: $(VENV)/installed
 	$(VENV)/bin/python -m pytest
 
-# While editing: a minute and a half at most, without what trains or packs a network.
+# While editing: two to three minutes, without what trains or packs a network.
 quick-test: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -m "not slow and not trains"
 
