@@ -3,7 +3,7 @@ import json
 import pytest
 
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, replacing, sha256_of, write_csv, write_json
+from bloodcells.files import claim, read_json, replacing, scratch_folder, sha256_of, write_csv, write_json
 
 
 def test_a_failed_write_leaves_the_previous_file_and_nothing_beside_it(tmp_path):
@@ -31,6 +31,33 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(KitError, match=r"cannot write .*--out"):
         write_json(tmp_path / "file" / "result.json", 1)
+
+
+def test_what_a_killed_process_left_beside_a_file_is_removed_when_it_is_written_again(tmp_path):
+    stale, foreign = tmp_path / ".part-abcdefgh[1].json", tmp_path / ".part-abcdefghz[1].json"
+    for path in (stale, foreign):
+        path.write_text("half")
+    write_json(tmp_path / "[1].json", 1)
+    assert sorted(tmp_path.iterdir()) == [foreign, tmp_path / "[1].json"]
+
+
+def test_a_scratch_folder_is_removed_in_the_end_or_by_the_next_one(tmp_path):
+    (tmp_path / ".part-abcdefghtask" / "deep").mkdir(parents=True)
+    with scratch_folder(tmp_path / "task") as folder:
+        (folder / "labels").touch()
+        assert list(tmp_path.iterdir()) == [folder]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_the_kit_has_made_is_claimed(tmp_path):
+    claim(tmp_path, ("report", "page.html"))
+    (tmp_path / "report").mkdir()
+    claim(tmp_path, ("report", "page.html"))
+    (tmp_path / "mine").touch()
+    with pytest.raises(KitError, match=r"holds mine, which this step would replace: .* Choose another folder"):
+        claim(tmp_path, ("report", "mine"))
+    claim(tmp_path, ("other",))
+    claim(tmp_path, ("report", "other"))
 
 
 def test_nan_is_never_written_as_json(tmp_path):

@@ -1,9 +1,11 @@
 """Files are written beside their place and swapped in, so that a crash leaves the previous file intact."""
 
 import csv
+import glob
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,23 +16,24 @@ from bloodcells.errors import KitError, first_line
 
 WEIGHTS = "weights.weights.h5"
 """Name of a network's weights, in a run folder, beside the kit and in a zip."""
+_MARK = ".bloodcells"
+_PART = ".part-"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; move it onto ``path`` when the block succeeds.
 
-    The file beside keeps the suffixes of ``path``, because Keras and NumPy read the format from them.
+    The file beside keeps the suffixes of ``path``, because Keras and NumPy read the format from them. One that a killed
+    process has left is removed.
 
     Raises:
         KitError: the folder cannot be written to, or the disk is full.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.name)
+    with _writing_in(path.parent):
+        _remove_parts(path)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_PART, suffix=path.name)
         os.close(handle)
-    except OSError as error:
-        raise KitError(f"cannot write {path}: {error.strerror}. Choose another folder with --out.") from error
     beside = Path(name)
     try:
         yield beside
@@ -40,6 +43,59 @@ def replacing(path: Path) -> Iterator[Path]:
         raise KitError(f"cannot write {path}: {error.strerror or error}. The previous file is intact.") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``, removed in the end; one that a killed process has left is removed first.
+
+    Raises:
+        KitError: it cannot be made.
+    """
+    with _writing_in(path.parent):
+        _remove_parts(path)
+        scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=_PART, suffix=path.name)
+    with scratch as name:
+        yield Path(name)
+
+
+def claim(folder: Path, names: Iterable[str]) -> None:
+    """Take ``names`` in ``folder`` for the kit, which may replace and remove them from now on.
+
+    A hidden file there lists them: what has such a name and is not listed is somebody else's.
+
+    Raises:
+        KitError: the folder holds something of somebody else, or cannot be written to.
+    """
+    names, mark = set(names), folder / _MARK
+    claimed = set(mark.read_text("utf-8", "replace").splitlines()) if mark.is_file() else set()
+    foreign = sorted(name for name in names - claimed if os.path.lexists(folder / name))
+    if foreign:
+        raise KitError(
+            f"{folder} holds {', '.join(foreign)}, which this step would replace: expected a new folder, or one that "
+            "this step has made. Choose another folder with --out."
+        )
+    with _writing_in(folder):
+        write_text(mark, "".join(f"{name}\n" for name in sorted(names | claimed)))
+
+
+@contextmanager
+def _writing_in(folder: Path) -> Iterator[None]:
+    """Make ``folder`` for the block, which writes there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise KitError(f"cannot write {folder}: {error.strerror}. Choose another folder with --out.") from error
+
+
+def _remove_parts(path: Path) -> None:
+    """Remove what was begun beside ``path`` and not ended."""
+    for part in path.parent.glob(f"{_PART}????????{glob.escape(path.name)}"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

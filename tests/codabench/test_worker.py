@@ -95,6 +95,38 @@ def test_a_second_run_leaves_nothing_of_the_first(pack_zip: PackZip, brightness_
     assert "expected a class Model" in (tmp_path / "work" / "detailed_results.html").read_text()
 
 
+def test_what_no_score_has_made_is_neither_removed_nor_replaced(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    (work / "submission").mkdir(parents=True)
+    (work / "submission" / "model.py").write_text("mine")
+    (work / "run.json").symlink_to("nowhere")
+    before = sorted(work.rglob("*"))
+    with pytest.raises(KitError, match=r"work holds run.json, submission, which this step would replace"):
+        score(pack_zip(), brightness_cells, work, checks=False)
+    assert sorted(work.rglob("*")) == before
+    assert (work / "submission" / "model.py").read_text() == "mine"
+
+
+def test_a_killed_score_leaves_its_labels_to_nobody(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one removes them, as a process that is killed cannot."""
+    work, reference = tmp_path / "work", "*/reference_data/labels.npy"
+
+    def killed(*_, **__):
+        shutil.copytree(next(work.glob(reference)).parent, work / ".part-abcdefghtask" / "reference_data")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(worker, "_prediction_run", killed)
+        score(pack_zip(), brightness_cells, work, checks=False)
+    assert len(list(work.glob(reference))) == 1
+    score(pack_zip(), brightness_cells, work, checks=False)
+    assert list(work.glob(reference)) == []
+
+
 def with_scoring_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: Callable[[str], str]) -> None:
     """Let the worker use a changed ``scoring.py``."""
     programs = tmp_path / "programs"

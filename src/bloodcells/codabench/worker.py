@@ -9,7 +9,6 @@ import math
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,10 @@ from bloodcells.codabench.task import Bundle, Task, unpack_task, write_task
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
-from bloodcells.files import read_json, write_json, write_text
+from bloodcells.files import claim, read_json, scratch_folder, write_json, write_text
 
+_FOLDERS = ("submission", "prediction", "check", "scoring", "worker")
+_FILES = ("scores.json", "detailed_results.html", "run.json", "agreement.json")
 _MISSING_FILE = re.compile(r"no such file|file not found|filenotfound|unable to .*open file", re.IGNORECASE)
 
 
@@ -44,7 +45,7 @@ def score(
 
     ``work`` gets ``scores.json``, ``detailed_results.html`` (also for a failure), ``run.json`` (remarks, versions,
     seconds and peak memory of the runs) and the folders ``prediction``, ``check`` and ``scoring`` with their logs.
-    What an earlier call left there is removed first.
+    What an earlier call left there is removed first; a folder that holds anything else by these names is refused.
 
     Args:
         zip_path: the submission.
@@ -60,14 +61,10 @@ def score(
 
     Raises:
         SubmissionFailed: one line that names stage and reason.
+        KitError: ``work`` holds what no score has made.
     """
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(dir=work)
-    except OSError as error:
-        raise KitError(f"cannot write {work}: {error.strerror}. Choose another folder with --out.") from error
-    with temporary as name:
-        folder = Path(name)
+    claim(work, (*_FOLDERS, *_FILES))
+    with scratch_folder(work / "task") as folder:
         task = write_task(test_set, folder) if isinstance(test_set, CellSet) else unpack_task(test_set, folder)
         machine = Machine(time_limit or task.time_limit, memory_limit or task.competition.memory_limit, python)
         return _score_task(zip_path, task, work, machine, checks)
@@ -113,9 +110,9 @@ def _score_task(zip_path: Path, task: Task, work: Path, machine: Machine, checks
 
 
 def _clear(work: Path) -> None:
-    for folder in ("submission", "prediction", "check", "scoring", "worker"):
+    for folder in _FOLDERS:
         shutil.rmtree(work / folder, ignore_errors=True)
-    for file in ("scores.json", "detailed_results.html", "run.json", "agreement.json"):
+    for file in _FILES:
         (work / file).unlink(missing_ok=True)
 
 
