@@ -1,7 +1,7 @@
 """The submission: what the competition imports, creates once and asks for labels.
 
-Beside it in the zip lie ``network.py`` and ``inference.py`` (the very files that trained and evaluated the
-weights), ``weights.weights.h5`` and ``submission.json``. Mostly there are also ``flatbuffer.py`` and
+Beside it in the zip lie ``network.py``, ``inference.py`` and ``pixels.py`` (the very files that trained and evaluated
+the weights), ``weights.weights.h5`` and ``submission.json``. Mostly there are also ``flatbuffer.py`` and
 ``network.tflite``, the same network in a form that predicts faster; where that cannot be run, Keras builds the
 network from its weights.
 """
@@ -9,6 +9,7 @@ network from its weights.
 import hashlib
 import importlib.util
 import json
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,35 +37,38 @@ class Model:
         self.settings: dict[str, Any] = json.loads((FOLDER / "submission.json").read_text("utf-8"))
         self.network = self._flatbuffer() or self._keras_network()
         self._predict_chunk = _beside("inference").predict_probabilities
+        self._pixels = _beside("pixels")
+        self._one_at_a_time = threading.Lock()  # an interpreter serves one thread
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Labels of cells.
 
         Args:
-            X: (N, S, S, 3) pixels 0..255, uint8 or float; floats with a maximum of at most 1 are taken as
-                0..1. N may be 0.
+            X: (N, S, S, 3) pixels 0..255, of any type of numbers, or fractions in 0..1; `pixels.scale_of` tells
+                them apart and a printed line says so. N may be 0.
 
         Returns:
             (N,) int64, indices into the competition's classes.
 
         Raises:
-            ValueError: another shape, no numbers, or NaN.
+            ValueError: another shape or range, no numbers, or NaN.
         """
         return self.predict_probabilities(X).argmax(axis=1)
 
     def predict_probabilities(self, X: np.ndarray) -> np.ndarray:
         """Class probabilities of cells, (N, C) float32; otherwise as `predict`."""
         images = np.asarray(X)
-        scale = self._checked_scale(images)
+        factor, remarks = self._pixels.scale_of(images, self.settings["image_size"], "predict")
+        for remark in remarks:
+            print(remark, flush=True)
         probabilities = np.zeros((len(images), len(self.settings["classes"])), np.float32)
         for start in range(0, len(images), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            pixels = images[chunk].astype(np.float32)
-            pixels *= scale
-            np.clip(pixels, 0, 255, out=pixels)
-            probabilities[chunk] = self._predict_chunk(
-                self.network, pixels, self.settings["tta_level"], self.settings["batch_size"], self.settings["gate"]
-            )
+            pixels = self._pixels.scaled(images[chunk], factor)
+            with self._one_at_a_time:
+                probabilities[chunk] = self._predict_chunk(
+                    self.network, pixels, self.settings["tta_level"], self.settings["batch_size"], self.settings["gate"]
+                )
         return probabilities
 
     def _flatbuffer(self) -> Any:
@@ -91,30 +95,3 @@ class Model:
         )
         network.load_weights(str(FOLDER / self.settings["weights"]))
         return network
-
-    def _checked_scale(self, images: np.ndarray) -> float:
-        """The factor from the values of ``images`` to 0..255, or a ValueError for what is not a set of cells.
-
-        Reads chunk by chunk: a mask over all values would take a quarter of the memory of the images.
-        """
-        size = self.settings["image_size"]
-        expected = f"predict: expected numbers of shape (N, {size}, {size}, 3), values 0..255"
-        if images.shape[1:] != (size, size, 3) or images.dtype.kind not in "uif":
-            raise ValueError(f"{expected}, got {images.dtype} of shape {images.shape}. Pass RGB images, channels last.")
-        if images.dtype == np.uint8 or len(images) == 0:
-            return 1.0
-        chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
-        lowest = np.array([chunk.min() for chunk in chunks])
-        highest = np.array([chunk.max() for chunk in chunks])
-        if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
-            wrong = np.concatenate([~np.isfinite(chunk).all(axis=(1, 2, 3)) for chunk in chunks])
-            raise ValueError(
-                f"{expected}, got {wrong.sum()} images with NaN or infinity, first at index {wrong.argmax()}."
-            )
-        if images.dtype.kind == "f" and highest.max() <= 1:
-            print("predict: float images in 0..1 are scaled to 0..255")
-            return 255.0
-        if lowest.min() < 0 or highest.max() > 255:
-            # A refusal would lose the whole upload for one overshooting pixel.
-            print(f"predict: values {lowest.min():g}..{highest.max():g} are clipped to 0..255")
-        return 1.0

@@ -35,6 +35,12 @@ def test_every_package_that_the_kit_imports_is_declared_and_none_is_pinned() -> 
     assert not {name for name in foreign if not declared & set(map(canonicalize_name, providers[name]))}
 
 
+def test_what_travels_in_the_zip_imports_nothing_of_the_kit() -> None:
+    sources = [*REPOSITORY.glob("src/bloodcells/network/*.py"), *REPOSITORY.glob("submission/*.py")]
+    assert len(sources) == 6
+    assert set().union(*map(imported, sources)) == {"keras", "numpy", "tensorflow"}
+
+
 def imported(source: Path) -> set[str]:
     """The packages that a module imports, without those of Python itself."""
     names = set()

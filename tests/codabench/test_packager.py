@@ -25,7 +25,16 @@ from bloodcells.network.network import build_network
 from bloodcells.run import Gate, Run
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
-MEMBERS = ("model.py", "network.py", "inference.py", WEIGHTS, "flatbuffer.py", FLATBUFFER, "submission.json")
+MEMBERS = (
+    "model.py",
+    "network.py",
+    "inference.py",
+    "pixels.py",
+    WEIGHTS,
+    "flatbuffer.py",
+    FLATBUFFER,
+    "submission.json",
+)
 
 
 @pytest.fixture
@@ -62,7 +71,7 @@ def test_an_existing_zip_is_not_replaced(tmp_path: Path) -> None:
 
 def test_missing_weights_list_what_model_py_opens(tmp_path: Path) -> None:
     line = refusal(tmp_path / "run", tmp_path / "submission.zip")
-    opened = "model.py, network.py, inference.py, weights.weights.h5, flatbuffer.py and submission.json"
+    opened = "model.py, network.py, inference.py, pixels.py, weights.weights.h5, flatbuffer.py and submission.json"
     assert f"model.py opens {opened}" in line
     assert f"but {tmp_path / 'run' / WEIGHTS} is missing" in line
 
@@ -223,6 +232,7 @@ def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     code.mkdir()
     (code / "network.py").write_text(TINY_NETWORK)
     (code / "flatbuffer.py").write_text(TINY_FLATBUFFER)
+    shutil.copy(packager._NETWORK / "pixels.py", code)
     begun_run(run)
     with h5py.File(run / WEIGHTS, "w") as file:
         file["kernel"] = np.ones(3)
@@ -252,7 +262,7 @@ def test_code_that_gives_other_outputs_is_not_packaged(
 
 def test_keras_alone_needs_no_flatbuffer(tiny_package: Callable[..., PackageSummary]) -> None:
     summary = tiny_package(TINY_INFERENCE, "keras")
-    assert summary.members == ("model.py", "network.py", "inference.py", WEIGHTS, "submission.json")
+    assert summary.members == ("model.py", "network.py", "inference.py", "pixels.py", WEIGHTS, "submission.json")
     with zipfile.ZipFile(summary.path) as archive:
         settings = json.loads(archive.read("submission.json"))
     assert (settings["gate"], settings["batch_size"], settings["flatbuffer"]) == (None, 64, None)

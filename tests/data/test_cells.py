@@ -200,13 +200,30 @@ def test_row_11_whole_values_in_0_255_come_in_as_they_are(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("value", [-1, 256, np.nan, np.inf])
-def test_row_12_values_outside_the_range(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_row_12_what_is_no_number(tmp_path: Path, value: float) -> None:
     images = IMAGES.astype(np.float32)
     images[[3, 9, 10], 5, 6, 1] = value
     assert refusal(written(tmp_path / "x.npz", images)) == (
-        "x.npz: 3 images have values outside 0..255 or NaN, first at index 3. Repair or remove them."
+        "x.npz: NaN or infinity in 3 of 16 images, the first at index 3. Repair or remove them."
     )
+
+
+@pytest.mark.parametrize(("value", "clipped"), [(-1, 0), (256, 255), (300.5, 255)])
+def test_row_12_single_values_outside_the_range_are_clipped_as_predict_does_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: float, clipped: int
+) -> None:
+    images = IMAGES.astype(np.float32)
+    images[[3, 9, 10], 5, 6, 1] = value
+    cells = load_cells(written(tmp_path / "x.npz", images), BLOOD)
+    assert set(cells.images[[3, 9, 10], 5, 6, 1]) == {clipped}
+    said = f"x.npz: values {min(0, value):g}..{max(255, value):g} in 3 of 16 images, the first at index 3, are clipped"
+    assert capsys.readouterr().err == f"{said} to 0..255\n"
+
+
+@pytest.mark.parametrize("images", [IMAGES / 127.5 - 1, IMAGES.astype(np.uint16) * 257], ids=["-1..1", "16 bits"])
+def test_row_12_another_range_is_refused_as_predict_does(tmp_path: Path, images: np.ndarray) -> None:
+    assert refusal(written(tmp_path / "x.npz", images)).startswith("x.npz: expected values 0..255 or 0..1, got ")
 
 
 @pytest.mark.parametrize("dtype", [bool, "U3", np.complex64])

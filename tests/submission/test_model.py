@@ -7,13 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-MODEL = Path(__file__).parents[2] / "submission" / "model.py"
+REPOSITORY = Path(__file__).parents[2]
+MODEL = REPOSITORY / "submission" / "model.py"
+PIXELS = REPOSITORY / "src" / "bloodcells" / "network" / "pixels.py"
 
 NETWORK = """
 class Network:
@@ -48,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "la soumission é"
     folder.mkdir()
     shutil.copy(MODEL, folder)
+    shutil.copy(PIXELS, folder)
     (folder / "network.py").write_text(NETWORK)
     (folder / "inference.py").write_text(INFERENCE)
     (folder / "weights.weights.h5").write_text("32")
@@ -108,11 +112,29 @@ def cells() -> np.ndarray:
 EXPECTED = np.repeat(np.arange(8), 2)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float16, np.float32, np.float64])
-def test_every_type_of_pixels_gives_the_same_integer_labels(model: Any, cells: np.ndarray, dtype: type) -> None:
-    labels = model.predict(cells.astype(dtype))
-    assert labels.dtype == np.int64 and labels.shape == (16,)
-    np.testing.assert_array_equal(labels, EXPECTED)
+def as_given(cells: np.ndarray) -> dict[str, Any]:
+    """The same cells in every form that somebody might pass."""
+    types = ("u1", "i4", "i8", "f2", "f4", "f8", ">f4", ">i8")
+    read_only = cells.copy()
+    read_only.setflags(write=False)
+    return {
+        **{name: cells.astype(name) for name in types},
+        "not contiguous": np.repeat(cells, 2, axis=2)[:, :, ::2],
+        "backwards in memory": np.ascontiguousarray(cells[::-1])[::-1],
+        "columns first": np.asfortranarray(cells.astype(np.float32)),
+        "read-only": read_only,
+        "a list": list(cells),
+        "nested lists": cells.tolist(),
+    }
+
+
+def test_every_form_of_the_same_pixels_gives_the_same_integer_labels_in_silence(
+    model: Any, cells: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, given in as_given(cells).items():
+        labels = model.predict(given)
+        assert labels.dtype == np.int64 and labels.tolist() == EXPECTED.tolist(), name
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("n", [0, 1, 4, 5, 16])
@@ -122,14 +144,22 @@ def test_every_number_of_images(model: Any, cells: np.ndarray, n: int) -> None:
     np.testing.assert_array_equal(labels, EXPECTED[:n])
 
 
-def test_floats_in_0_to_1_are_scaled_and_announced(
-    model: Any, cells: np.ndarray, capsys: pytest.CaptureFixture[str]
+def test_an_empty_list_has_no_labels(model: Any) -> None:
+    assert model.predict([]).shape == (0,)
+
+
+@pytest.mark.parametrize("n", [1, 16])
+@pytest.mark.parametrize("overshoot", [None, 1.0001, 1.02, -0.01])
+def test_0_to_1_is_scaled_and_announced_with_pixels_that_overshoot(
+    model: Any, cells: np.ndarray, n: int, overshoot: float | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    np.testing.assert_array_equal(model.predict((cells / 255).astype(np.float32)), EXPECTED)
-    assert capsys.readouterr().out == "predict: float images in 0..1 are scaled to 0..255\n"
-    black = np.zeros((1, 96, 96, 3), np.uint8)
-    assert model.predict(black + np.uint8(1)).tolist() == [0]
-    assert capsys.readouterr().out == ""
+    given = (cells[:n] / 255).astype(np.float32)
+    if overshoot is not None:
+        given[0, 0, 0, 0] = overshoot
+    np.testing.assert_array_equal(model.predict(given), EXPECTED[:n])
+    said = capsys.readouterr().out
+    assert said.startswith("predict: float images in 0..1 are scaled to 0..255\n")
+    assert ("are clipped to 0..1\n" in said) == (overshoot is not None)
 
 
 def test_the_range_is_that_of_all_images_not_of_a_chunk(model: Any, cells: np.ndarray) -> None:
@@ -141,33 +171,53 @@ def test_overshooting_pixels_are_clipped(model: Any, cells: np.ndarray, capsys: 
     noisy = cells.astype(np.float32)
     noisy[3, 0, 0] = (-20, 300, 5)
     np.testing.assert_array_equal(model.predict(noisy), EXPECTED)
-    assert capsys.readouterr().out == "predict: values -20..300 are clipped to 0..255\n"
+    assert capsys.readouterr().out == (
+        "predict: values -20..300 in 1 of 16 images, the first at index 3, are clipped to 0..255\n"
+    )
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_nan_is_refused_with_its_place(model: Any, cells: np.ndarray, value: float) -> None:
-    broken = cells.astype(np.float32)
-    broken[5:7, 1, 2, 0] = value
-    with pytest.raises(ValueError, match=r"^predict: expected .*, got 2 images with NaN or infinity, first at index 5"):
-        model.predict(broken)
+def test_dark_floats_are_taken_as_uint8_is_and_said_to_be_ambiguous(
+    model: Any, cells: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dark = (cells > 100).astype(np.float32)
+    np.testing.assert_array_equal(model.predict(dark), model.predict(dark.astype(np.uint8)))
+    assert capsys.readouterr().out == "predict: values 0..1 are ambiguous: taken as dark images in 0..255\n"
 
 
-@pytest.mark.parametrize("shape", [(3, 3, 96, 96), (3, 64, 64, 3), (96, 96, 3), (3, 96, 96), (3, 96, 96, 1), ()])
-def test_another_shape_is_refused(model: Any, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^predict: expected numbers of shape \(N, 96, 96, 3\), values 0..255, got"):
-        model.predict(np.zeros(shape))
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda cells: cells / 127.5 - 1,
+        lambda cells: (cells / 255 - 0.7) / 0.2,
+        lambda cells: cells.astype(np.uint16) * 257,
+        lambda cells: cells.astype(np.float32) * 257,
+    ],
+    ids=["-1..1", "standardised", "16 bits", "16 bits as floats"],
+)
+def test_another_range_is_refused_and_not_guessed(model: Any, cells: np.ndarray, other: Any) -> None:
+    with pytest.raises(ValueError, match=r"^predict: expected values 0\.\.255 or 0\.\.1, got "):
+        model.predict(other(cells))
 
 
-def test_other_kinds_of_values_are_refused(model: Any) -> None:
-    with pytest.raises(ValueError, match="got <U1 of shape"):
-        model.predict(np.full((1, 96, 96, 3), "a"))
+@pytest.mark.parametrize(
+    "given", [np.zeros((96, 96, 3)), np.full((1, 96, 96, 3), "a"), np.full((1, 96, 96, 3), np.nan)]
+)
+def test_what_is_no_set_of_images_is_refused_in_one_line(model: Any, given: np.ndarray) -> None:
+    with pytest.raises(ValueError) as caught:
+        model.predict(given)
+    assert str(caught.value).startswith("predict: ") and "\n" not in str(caught.value)
 
 
-def test_the_input_is_left_as_it_was(model: Any, cells: np.ndarray) -> None:
-    given = (cells / 255).astype(np.float32)
-    before = given.copy()
-    model.predict(given)
-    np.testing.assert_array_equal(given, before)
+def test_threads_take_turns_with_the_network(folder: Path, cells: np.ndarray) -> None:
+    """An interpreter that is asked by two threads at once raises a RuntimeError."""
+    busy = "    assert not network.__dict__.get('busy')\n    network.busy = True\n    import time; time.sleep(0.001)\n"
+    idle = "    network.busy = False\n"
+    code = INFERENCE.replace("    levels", busy + "    levels").replace("    return", idle + "    return")
+    (folder / "inference.py").write_text(code)
+    model = load(folder)
+    with ThreadPoolExecutor(4) as pool:
+        for labels in pool.map(model.predict, [cells] * 16):
+            np.testing.assert_array_equal(labels, EXPECTED)
 
 
 def test_the_flatbuffer_predicts_where_there_is_one(folder_with_flatbuffer: Path, cells: np.ndarray) -> None:
@@ -196,8 +246,8 @@ def test_where_the_flatbuffer_cannot_be_run_keras_predicts_and_one_line_says_so(
 
 
 def test_neither_working_directory_nor_path_order_matter(folder: Path, tmp_path: Path) -> None:
-    """Modules called network and inference come first on the path, and must not be taken."""
-    for name in ("network", "inference"):
+    """Modules called network, inference and pixels come first on the path, and must not be taken."""
+    for name in ("network", "inference", "pixels"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
     code = (
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; sys.path.append({str(folder)!r})\n"

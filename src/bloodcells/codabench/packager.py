@@ -79,6 +79,7 @@ def package(folder: Path, out: Path, tta_level: int, force: bool = False, backen
         "model.py": shipped(MODEL),
         "network.py": _NETWORK / "network.py",
         "inference.py": _NETWORK / "inference.py",
+        "pixels.py": _NETWORK / "pixels.py",
         WEIGHTS: run.weights,
     }
     if backend == "tflite":

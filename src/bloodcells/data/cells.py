@@ -14,6 +14,7 @@ import numpy as np
 from bloodcells.competition import Competition
 from bloodcells.errors import KitError, first_line
 from bloodcells.files import replacing
+from bloodcells.network.pixels import scale_of, scaled
 
 _PICKLE_MAGIC = b"\x80"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an archive without members
@@ -59,7 +60,7 @@ class CellSet:
 def load_cells(path: Path, competition: Competition) -> CellSet:
     """Load and validate a labelled ``.npz`` of ``competition``, with the keys ``images`` and ``labels``.
 
-    Images may be uint8, or float in 0..255 or 0..1 (announced and scaled); labels may be (N,) or (N, 1)
+    Images may hold 0..255, or 0..1 (announced and scaled), as for ``Model.predict``; labels may be (N,) or (N, 1)
     of any numeric type with whole values. A third key, ``corruptions``, may hold one string for each image.
 
     Raises:
@@ -176,38 +177,27 @@ def _read_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndar
 
 
 def validated_images(images: np.ndarray, name: str, size: int) -> np.ndarray:
-    """``images`` as (N, S, S, 3) uint8 with S = ``size``, or a refusal.
+    """``images`` as (N, S, S, 3) uint8 with S = ``size``, by the rule of `pixels.scale_of`, or a refusal.
 
-    Floats with a maximum of at most 1 are taken as 0..1 and scaled, which is said on standard error.
+    What is scaled or clipped is said on standard error.
 
     Raises:
         KitError: wrong dtype, shape or values.
     """
-    expected = f"uint8 or float32 (N, {size}, {size}, 3)"
-    if images.ndim > 0 and len(images) == 0:
+    if images.shape[:1] == (0,):
         raise KitError(f"{name}: 0 images. Give a file that holds some.")
-    if images.dtype.kind not in "uif":
-        raise KitError(f"{name}: images has dtype {images.dtype}; expected {expected}. Save it as a plain array.")
-    if images.ndim == 4 and images.shape[1] == 3 and images.shape[2:] == (size, size):
-        raise KitError(f"{name}: channels first? got {images.shape}; expected {expected}. Transpose with (0, 2, 3, 1).")
-    if images.ndim == 3 and images.shape[1:] == (size, size):
-        raise KitError(f"{name}: expected 3 channels, got grayscale {images.shape}. Repeat the channel three times.")
-    if images.ndim == 4 and images.shape[1:3] == (size, size) and images.shape[3] != 3:
-        raise KitError(f"{name}: expected 3 channels, got {images.shape[3]} {images.shape}. Keep the RGB channels.")
-    if images.shape[1:] != (size, size, 3):
-        raise KitError(f"{name}: images has shape {images.shape}; expected {expected}. Resize the images.")
+    try:
+        factor, remarks = scale_of(images, size, name)
+    except ValueError as error:
+        raise KitError(str(error)) from error
+    for remark in remarks:
+        print(remark, file=sys.stderr)
     if images.dtype == np.uint8:
         return images
-    wrong = ~((images >= 0) & (images <= 255)).all(axis=(1, 2, 3))
-    if wrong.any():
-        raise KitError(
-            f"{name}: {wrong.sum()} images have values outside 0..255 or NaN, first at index {wrong.argmax()}. "
-            "Repair or remove them."
-        )
-    if images.dtype.kind == "f" and images.max() <= 1:
-        print(f"{name}: float images in 0..1 are scaled to 0..255", file=sys.stderr)
-        images = images * 255
-    return np.rint(images).astype(np.uint8)
+    pixels = np.empty(images.shape, np.uint8)
+    for own, given in zip(pixels, images, strict=True):
+        np.rint(scaled(given, factor), out=own, casting="unsafe")
+    return pixels
 
 
 def _validated_labels(labels: np.ndarray, n_images: int, name: str, classes: tuple[str, ...]) -> np.ndarray:
