@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bloodcells.cleaning import CleaningSettings
     from bloodcells.competition import Competition
     from bloodcells.data.cells import CellSet
+    from bloodcells.data.sources import Reading
     from bloodcells.recipe import Recipe
     from bloodcells.run import Request
 
@@ -256,7 +257,20 @@ def _request(options: argparse.Namespace) -> "Request":
 def _cells(options: argparse.Namespace) -> "CellSet":
     from bloodcells.data.sources import open_source
 
-    return open_source(options.data, DATA, _competition(options))
+    return open_source(options.data, DATA, _competition(options), reading=_reading(options))
+
+
+def _reading(options: argparse.Namespace) -> "Reading":
+    from bloodcells.data.sources import Reading
+    from bloodcells.data.sources.pictures import Fit
+
+    keys = options.keys and tuple(key.strip() for key in options.keys.split(","))
+    if options.split:
+        keys = (f"{options.split}_images", f"{options.split}_labels")
+    if keys and len(keys) != 2:
+        raise KitError(f"--keys: expected two names, IMAGES,LABELS, got {options.keys!r}. Write both.")
+    fewest = 2 if options.verb in (_run, _train, _evaluate, _ablate) else 0
+    return Reading(options.fit and Fit.parsed(options.fit), options.strict, keys, fewest)
 
 
 def _competition(options: argparse.Namespace) -> "Competition":
@@ -358,8 +372,9 @@ def _parser() -> argparse.ArgumentParser:
     score = add("score", _score, "score a submission zip as Codabench does")
     score.add_argument("zip", type=Path, help="the submission")
     source = score.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", help="an .npz with images and labels, synthetic or bloodmnist")
+    source.add_argument("--data", help="labelled images, as for run")
     source.add_argument("--bundle", type=Path, help="a competition bundle: its programs and its hidden set")
+    _add_reading(score)
     _add_competition(score)
     score.add_argument("--worker", metavar="PYTHON", help="score with this interpreter as well, one with the versions "
                        "of the competition's machine, and refuse a zip that answers otherwise there")  # fmt: skip
@@ -367,7 +382,8 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--json", action="store_true", help="print the scores as one JSON object and nothing else")
 
     bundle = add("bundle", _bundle, "write a Codabench competition with your own hidden set")
-    bundle.add_argument("--data", required=True, help="the hidden set: an .npz with images and labels")
+    bundle.add_argument("--data", required=True, help="the hidden set: labelled images, as for run")
+    _add_reading(bundle)
     _add_competition(bundle)
     bundle.add_argument("--solution", type=Path, required=True, help="a submission zip, as package writes it")
     bundle.add_argument("--out", type=Path, required=True, help="the zip")
@@ -403,8 +419,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_source(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--data", default="synthetic", help="an .npz, synthetic or bloodmnist (default: synthetic)")
+    verb.add_argument("--data", default="synthetic", help="an .npz, a folder of class folders, a folder with a table "
+                      "file,label, synthetic or bloodmnist (default: synthetic)")  # fmt: skip
+    _add_reading(verb)
     _add_competition(verb)
+
+
+def _add_reading(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--fit", metavar="FIT", help="pictures become square by crop (the centre square), crop=0.6 (0.6 "
+                      "of it), pad (the whole on white) or squash; given, arrays of another size are resized too "
+                      "(default: crop for picture files)")  # fmt: skip
+    verb.add_argument("--strict", action="store_true", help="refuse where a picture cannot be read (default: list it "
+                      "and go on)")  # fmt: skip
+    verb.add_argument("--keys", metavar="IMAGES,LABELS", help="arrays of the .npz (default: images,labels), or columns "
+                      "of the table (default: recognised)")  # fmt: skip
+    verb.add_argument("--split", choices=("train", "val", "test"), help="the part of a file of MedMNIST")
 
 
 def _add_competition(verb: argparse.ArgumentParser) -> None:

@@ -2,8 +2,11 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
+
+from bloodcells.cleaning import examine
 
 COLUMNS = ["index", "label", "phash", "cluster", "junk_score", "decision", "reason"]
 
@@ -23,6 +26,12 @@ def test_the_csv_has_a_row_for_every_image(tmp_path, smear, table):
         assert (row["decision"] == "keep") == (row["reason"] == "") == (index in table.kept)
         assert (row["cluster"] == "") == (table.cluster[index] == -1)
         assert len(row["phash"]) == 16
+
+
+def test_images_from_files_are_called_by_them(tmp_path, smear):
+    names = np.array([f"class/{index}.png" for index in range(len(smear.cells))])
+    examine(replace(smear.cells, names=names)).write(tmp_path)
+    assert [row["file"] for row in rows(tmp_path)] == names.tolist()
 
 
 def test_the_json_counts_every_image_once(tmp_path, table):

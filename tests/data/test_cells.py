@@ -141,7 +141,7 @@ def test_row_08_a_renamed_key(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, images=IMAGES, y=LABELS)
     assert refusal(path) == (
-        f"{path} lacks labels: expected the keys images, labels, got images, y. Rename the arrays."
+        f"{path} lacks labels: expected the keys images, labels, got images, y. Name yours with --keys."
     )
 
 

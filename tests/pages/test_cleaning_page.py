@@ -1,6 +1,7 @@
 """The cleaning page: one file, nothing fetched, every dropped picture on it, figures drawn from what they are given."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -118,6 +119,18 @@ def test_the_origin_is_escaped(tmp_path, cells, table):
     named = CellSet(cells.images, cells.labels, "<b>cells & more</b>.npz", BLOOD)
     write_cleaning_page(tmp_path / "page.html", named, table, SETTINGS)
     assert "&lt;b&gt;cells &amp; more" in (tmp_path / "page.html").read_text()
+
+
+def test_files_and_classes_are_called_by_their_own_names(tmp_path, cells, table):
+    named = replace(
+        cells,
+        names=np.array([f"<{index}>.png" for index in range(len(cells))]),
+        competition=replace(BLOOD, classes=("<b>", *BLOOD.classes[1:])),
+    )
+    write_cleaning_page(tmp_path / "page.html", named, table, SETTINGS)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    dropped = np.flatnonzero(table.reason == "near_duplicate")[0]
+    assert f"<br>&lt;{dropped}&gt;.png</figcaption>" in text and "<tr><th>&lt;b&gt;" in text
 
 
 def test_equal_findings_give_equal_pages(tmp_path, cells, table, calibration, text):

@@ -76,6 +76,7 @@ def examine(
             [junk, conflict, stays, exact], ["junk", "label_conflict", "", "exact_duplicate"], "near_duplicate"
         ),
         seconds=time.perf_counter() - started,
+        names=cells.names,
     )
     _refuse_to_empty(table, settings)
     return table

@@ -39,6 +39,7 @@ class CleaningTable:
         seconds: what the examination took.
         probabilities: (N, C) float64, out-of-fold predictions of the classes, rows of NaN for images without one;
             None where the labels were not examined.
+        names: (N,) str, the files of the images; None where they were arrays.
     """
 
     label: np.ndarray
@@ -53,6 +54,7 @@ class CleaningTable:
     reason: np.ndarray
     seconds: float
     probabilities: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -120,7 +122,8 @@ class CleaningTable:
 
     def write(self, folder: Path) -> None:
         """Write ``cleaning.csv`` (one row per image) and ``cleaning.json`` (the counts) into ``folder``."""
-        write_csv(folder / "cleaning.csv", (*COLUMNS, *MORE_COLUMNS), self._rows())
+        named = () if self.names is None else ("file",)
+        write_csv(folder / "cleaning.csv", (*COLUMNS, *MORE_COLUMNS, *named), self._rows())
         write_json(folder / "cleaning.json", self.counts())
 
     def _rows(self) -> Iterator[dict[str, Any]]:
@@ -139,4 +142,5 @@ class CleaningTable:
                 "suspected_label": suspected if doubtful else "",
                 "suspected_probability": f"{other[index]:.4f}" if doubtful else "",
                 "label_probability": "" if np.isnan(own[index]) else f"{own[index]:.4f}",
+                **({} if self.names is None else {"file": self.names[index]}),
             }

@@ -31,6 +31,7 @@ class CellSet:
         competition: whose images they are, and what the labels mean.
         corruptions: (N,) str, what was done to each image: names joined by "+", "" for nothing. None where
             nobody said.
+        names: (N,) str, of the files that they were read from. None where they were arrays.
     """
 
     images: np.ndarray
@@ -38,6 +39,7 @@ class CellSet:
     origin: str
     competition: Competition
     corruptions: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     def __len__(self) -> int:
         """How many cells."""
@@ -53,8 +55,13 @@ class CellSet:
 
     def take(self, indices: np.ndarray, origin: str | None = None) -> "CellSet":
         """The cells at ``indices`` ((M,) integers), in that order."""
-        corruptions = None if self.corruptions is None else self.corruptions[indices]
-        return CellSet(self.images[indices], self.labels[indices], origin or self.origin, self.competition, corruptions)
+        corruptions, names = (None if of is None else of[indices] for of in (self.corruptions, self.names))
+        images, labels = self.images[indices], self.labels[indices]
+        return CellSet(images, labels, origin or self.origin, self.competition, corruptions, names)
+
+    def name_of(self, index: int) -> str:
+        """What to call a cell: its file, or its place."""
+        return f"image {index}" if self.names is None else str(self.names[index])
 
 
 def load_cells(path: Path, competition: Competition) -> CellSet:
@@ -76,25 +83,29 @@ def validated_cells(
     name: str,
     competition: Competition,
     corruptions: np.ndarray | None = None,
+    names: np.ndarray | None = None,
+    fewest: int = 2,
 ) -> CellSet:
     """A ``CellSet`` of arrays that come from outside, by the rules of ``load_cells``; ``name`` is its origin.
+
+    Each class must have ``fewest`` images: 0 where nothing is trained.
 
     Raises:
         KitError: wrong dtype, shape, values or counts.
     """
     images = validated_images(images, name, competition.image_size)
-    labels = _validated_labels(labels, len(images), name, competition.classes)
+    labels = _validated_labels(labels, len(images), name, competition.classes, fewest)
     if corruptions is not None and (corruptions.shape != labels.shape or corruptions.dtype.kind != "U"):
         raise KitError(
             f"{name}: corruptions has dtype {corruptions.dtype} and shape {corruptions.shape}; expected one string for "
             f"each of {len(labels)} images. Save names joined by '+', or leave the key out."
         )
-    return CellSet(images, labels, name, competition, corruptions)
+    return CellSet(images, labels, name, competition, corruptions, names)
 
 
-def load_images(path: Path, image_size: int) -> np.ndarray:
+def load_images(path: Path, image_size: int, key: str = "images") -> np.ndarray:
     """Load and validate the images of an ``.npz``, labelled or not: (N, S, S, 3) uint8, S = ``image_size``."""
-    return validated_images(read_npz(path, ("images",))["images"], path.name, image_size)
+    return validated_images(read_npz(path, (key,))[key], path.name, image_size)
 
 
 def save_cells(path: Path, cells: CellSet) -> None:
@@ -137,7 +148,7 @@ def _read_members(
             if missing:
                 raise KitError(
                     f"{path} lacks {' and '.join(missing)}: expected the keys {', '.join(keys)}, "
-                    f"got {', '.join(archive.files) or 'none'}. Rename the arrays."
+                    f"got {', '.join(archive.files) or 'none'}. Name yours with --keys."
                 )
             found = (*keys, *(key for key in optional if key in archive.files))
             return {key: _read_member(archive, key, path) for key in found}
@@ -200,8 +211,10 @@ def validated_images(images: np.ndarray, name: str, size: int) -> np.ndarray:
     return pixels
 
 
-def _validated_labels(labels: np.ndarray, n_images: int, name: str, classes: tuple[str, ...]) -> np.ndarray:
-    """``labels`` as (N,) int64 that use every class at least twice, or a refusal."""
+def _validated_labels(
+    labels: np.ndarray, n_images: int, name: str, classes: tuple[str, ...], fewest: int
+) -> np.ndarray:
+    """``labels`` as (N,) int64 that use every class ``fewest`` times, or a refusal."""
     last = len(classes) - 1
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -217,9 +230,9 @@ def _validated_labels(labels: np.ndarray, n_images: int, name: str, classes: tup
     labels = labels.astype(np.int64)
     counts = np.bincount(labels, minlength=last + 1)
     scarce = int(counts.argmin())
-    if counts[scarce] < 2:
+    if counts[scarce] < fewest:
         raise KitError(
             f"{name}: class {scarce} ({classes[scarce]}) has {counts[scarce]} images; "
-            "expected at least 2, one to train and one to validate. Add some."
+            f"expected at least {fewest}, one to train and one to validate. Add some."
         )
     return labels

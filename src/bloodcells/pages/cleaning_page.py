@@ -82,7 +82,7 @@ def _overview(cells: CellSet, table: CleaningTable) -> str:
     columns = [reason for reason in REASONS if (table.reason == reason).any()]
     head = "".join(f"<th>{WORDS[reason][0]}" for reason in columns)
     rows = []
-    for label, name in enumerate(cells.competition.classes):
+    for label, name in enumerate(_classes(cells)):
         own = table.label == label
         counts = [
             own.sum(),
@@ -107,7 +107,7 @@ def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> s
     for members in pictures[:_MOST_PICTURES]:
         one = int(members[0])
         labels = np.unique(table.label[members])
-        who = cells.competition.classes[labels[0]] if len(labels) == 1 else f"{len(labels)} labels"
+        who = _classes(cells)[labels[0]] if len(labels) == 1 else f"{len(labels)} labels"
         times = f"{len(members):,} times, " if len(members) > 1 else ""
         captions[one] = f"<b>{times}{who}</b>{table.junk_score[one]:.1f}, by {table.evidence[one]}"
     return _section(
@@ -122,7 +122,7 @@ def _clusters(cells: CellSet, table: CleaningTable) -> str:
     wanted = [
         reason for reason in ("label_conflict", "near_duplicate", "exact_duplicate") if (table.reason == reason).any()
     ]
-    classes, parts = cells.competition.classes, []
+    classes, parts = _classes(cells), []
     for reason in wanted:
         numbers = np.unique(table.cluster[table.reason == reason])
         rows = []
@@ -152,7 +152,7 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
             "<code>bloodcells clean --init</code> asks a network that has not learned them; it takes minutes.",
             "",
         )
-    classes = cells.competition.classes
+    classes = _classes(cells)
     own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
     captions = {
         one: f"<b>{classes[table.label[one]]} {_percent(own[one])}</b>"
@@ -170,7 +170,7 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
 
 
 def _oddest(cells: CellSet, table: CleaningTable) -> str:
-    classes = cells.competition.classes
+    classes = _classes(cells)
     oddest = table.kept[np.argsort(-table.junk_score[table.kept], kind="stable")][:_ODDEST]
     captions = {
         one: f"<b>{classes[table.label[one]]}</b>{table.junk_score[one]:.2f}, by {table.evidence[one]}"
@@ -209,6 +209,10 @@ def _distinct(table: CleaningTable, indices: np.ndarray) -> list[np.ndarray]:
     return np.split(indices[order], np.flatnonzero(np.diff(key[order])) + 1)
 
 
+def _classes(cells: CellSet) -> list[str]:
+    return [html.escape(name) for name in cells.competition.classes]
+
+
 def _percent(share: float) -> str:
     """Whole percents, of which 0 and 100 are never reached: no probability is certain."""
     return ("&lt;1" if share < 0.01 else "&gt;99" if share > 0.99 else f"{100 * share:.0f}") + "&nbsp;%"
@@ -232,7 +236,9 @@ def _cards(cells: CellSet, captions: Mapping[int, str]) -> str:
 
 
 def _card(cells: CellSet, index: int, caption: str) -> str:
-    about = f"image {index}, labelled {cells.competition.classes[cells.labels[index]]}"
+    name = html.escape(cells.name_of(index))
+    about = f"{name}, labelled {_classes(cells)[cells.labels[index]]}"
+    caption += "" if cells.names is None else f"<br>{name}"
     picture = base64.b64encode(encoded(cells.images[index], quality=88)).decode()
     return (
         f'<figure><img src="data:image/jpeg;base64,{picture}" alt="{about}" title="{about}" width="96" height="96" '

@@ -1,0 +1,44 @@
+"""A folder of picture files, which lie in folders called like their classes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bloodcells.data.sources.pictures import SUFFIXES, Listing, pictures_below
+from bloodcells.errors import KitError
+
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "holdout"}
+
+
+def list_folder(folder: Path) -> Listing:
+    """The pictures below ``folder``; their labels are the names of the folders in it, if all lie in such.
+
+    A folder that holds one folder and no picture stands for that one.
+
+    Raises:
+        KitError: there is no picture, or the folders are the parts of a split.
+    """
+    inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+    if len(inside) == 1 and inside[0].is_dir() and any(path.is_dir() for path in inside[0].iterdir()):
+        return list_folder(inside[0])
+    files = pictures_below(folder)
+    if not files:
+        raise KitError(
+            f"{folder} holds no pictures: expected files that end in {', '.join(SUFFIXES)}, got none. Give a folder of "
+            "class folders, a folder with a table file,label, or an .npz."
+        )
+    below = [path.relative_to(folder) for path in files]
+    names = tuple(path.as_posix() for path in below)
+    if any(len(path.parts) == 1 for path in below):
+        return Listing(folder, tuple(files), names)
+    labels = tuple(path.parts[0] for path in below)
+    _refuse_parts(folder, labels)
+    return Listing(folder, tuple(files), names, labels)
+
+
+def _refuse_parts(folder: Path, labels: Sequence[str]) -> None:
+    found = sorted(set(labels))
+    if {one.casefold() for one in found} <= _PARTS:
+        raise KitError(
+            f"{folder}: expected a folder for each class, got the parts {', '.join(found)}. Give one of them, such as "
+            f"--data {folder / found[-1]}."
+        )
