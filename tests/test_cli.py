@@ -13,7 +13,7 @@ from bloodcells.data.cells import save_cells
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 
 VERBS = (
-    "run", "clean", "train", "evaluate", "predict", "package", "publish", "score", "bundle", "fetch", "corrupt",
+    "run", "new", "clean", "train", "evaluate", "predict", "package", "publish", "score", "bundle", "fetch", "corrupt",
     "ablate", "report",
 )  # fmt: skip
 

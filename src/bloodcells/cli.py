@@ -81,6 +81,20 @@ def _run(options: argparse.Namespace) -> None:
     print(f"upload {run.submission}; figures and tables: {page}")
 
 
+def _new(options: argparse.Namespace) -> None:
+    from bloodcells.data.sources.found import look_into
+    from bloodcells.new import image_size, write_competition
+
+    found = look_into(Path(options.data).expanduser(), _reading(options))
+    options.competition = options.out or Path(f"{'_'.join(options.name.split()).replace(os.sep, '_')}.toml")
+    write_competition(options.competition, options.name, found, options.force)
+    print(", ".join(f"{name} {count:,}" for name, count in zip(found.classes, found.counts, strict=True)))
+    if not found.pictures and found.side != image_size(found):
+        options.fit = options.fit or "squash"
+    source = _source_in_words(options)
+    print(f"facts: {options.competition}, to be read through; {image_size(found)} px. Next: bloodcells run {source}")
+
+
 def _clean(options: argparse.Namespace) -> None:
     from bloodcells import walk
     from bloodcells.cleaning.calibration import calibrate
@@ -105,7 +119,7 @@ def _train(options: argparse.Namespace) -> None:
     run, recipe = _run_folder(options), _recipe(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
     walk.fit(parts, recipe, run, options.devices, _request(options))
-    print(f"trained: {run}. Next: bloodcells evaluate --run {run} --data {options.data}")
+    print(f"trained: {run}. Next: bloodcells evaluate --run {run} {_source_in_words(options)}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -260,6 +274,13 @@ def _cells(options: argparse.Namespace) -> "CellSet":
     return open_source(options.data, DATA, _competition(options), reading=_reading(options))
 
 
+def _source_in_words(options: argparse.Namespace) -> str:
+    """The options that name the cells, for the next command."""
+    told = {name: getattr(options, name) for name in ("data", "fit", "keys", "split", "competition")}
+    words = [word for name, value in told.items() if value for word in (f"--{name}", str(value))]
+    return shlex.join([*words, *(["--strict"] if options.strict else [])])
+
+
 def _reading(options: argparse.Namespace) -> "Reading":
     from bloodcells.data.sources import Reading
     from bloodcells.data.sources.pictures import Fit
@@ -327,6 +348,13 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-RECIPE-SEED)")
         _add_yes(verb)
     _add_tta(whole)
+
+    new = add("new", _new, "write the facts of another competition, from its pictures")
+    new.add_argument("name", help="of the competition")
+    new.add_argument("--data", required=True, help="labelled images, as for run")
+    _add_reading(new)
+    new.add_argument("--out", type=Path, metavar="FILE", help="the file (default: NAME.toml)")
+    _add_force(new)
 
     clean = add("clean", _clean, "write a decision for every image; nothing of the input is changed")
     _add_source(clean)
