@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from data.sources.test_folder import pictures
 from invented_runs import begun_run
 
 from bloodcells import cli, walk
@@ -216,6 +217,23 @@ def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
     data = str(tmp_path / "hidden.npz")
     assert cli.main(["predict", "--run", str(tmp_path), "--data", data, "--out", str(out)]) == 0
     assert out.read_text().splitlines() == ["id,label", "0,0", "1,1", "2,2"]
+
+
+def test_pictures_are_predicted_by_the_kits_weights_as_a_sample_asks(tmp_path, monkeypatch, capsys):
+    from bloodcells.network import inference
+    from bloodcells.run import Run
+
+    pictures(tmp_path / "test", "b.png", "a.png")
+    (tmp_path / "sample.csv").write_text("image,class\nb.png,platelet\na.png,platelet\n")
+    monkeypatch.setattr(Run, "network", lambda _: None)
+    monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[: len(images)])
+    out = tmp_path / "submission.csv"
+    told = ["predict", "--weights", "kit", "--data", str(tmp_path / "test"), "--out", str(out)]
+    assert cli.main([*told, "--like", str(tmp_path / "sample.csv")]) == 0
+    assert out.read_text() == "image,class\nb.png,eosinophil\na.png,basophil\n"
+    assert capsys.readouterr().out == f"2 predictions: {out}\n"
+    assert cli.main(told) == 1
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_the_module_runs_as_a_program():

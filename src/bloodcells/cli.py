@@ -139,16 +139,24 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from bloodcells.data.cells import load_images
-    from bloodcells.data.predictions import write_predictions
+    from bloodcells.data.predictions import layout_like, plain_layout, refuse_to_write, rows_of, write_predictions
+    from bloodcells.data.sources import open_images
     from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
     from bloodcells.run import Config, Run
+    from bloodcells.training.start import KIT
 
-    run = Run(options.run)
-    images = load_images(options.data, run.read(Config).competition.image_size)
-    probabilities = predict_probabilities(run.network(), images, options.tta, gate=run.gate(TTA_VIEWS[options.tta]))
-    write_predictions(options.out, probabilities.argmax(axis=1), options.force)
-    print(f"{len(images)} labels: {options.out}")
+    refuse_to_write(options.out, options.force)
+    run = Run(options.run or KIT)
+    competition = run.read(Config).competition
+    classes = competition.classes
+    layout = layout_like(options.like, classes) if options.like else plain_layout(options.form, classes)
+    images, names = open_images(options.data, competition.image_size, _reading(options))
+    places, ids = rows_of(layout, names.tolist())
+    gate = run.gate(TTA_VIEWS[options.tta])
+    write_predictions(
+        options.out, ids, predict_probabilities(run.network(), images[places], options.tta, gate=gate), layout
+    )
+    print(f"{len(ids):,} predictions: {options.out}")
 
 
 def _package(options: argparse.Namespace) -> None:
@@ -374,17 +382,24 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--medmnist-c", type=int, default=0, metavar="N", help="measure MedMNIST-C too, on N "
                           "hold-out cells under 55 corruptions (default: 0, not measured)")  # fmt: skip
 
-    predict = add("predict", _predict, "label the images of an .npz")
-    _add_run(predict)
-    predict.add_argument("--data", type=Path, required=True, help=".npz with the key images")
-    predict.add_argument("--out", type=Path, required=True, help=".csv with the columns id,label, or .npy of labels")
+    predict = add("predict", _predict, "label pictures, as a file of labels or probabilities")
+    _add_trained(predict)
+    predict.add_argument("--data", required=True, help="an .npz with the key images, a folder of pictures or a table")
+    _add_reading(predict)
+    predict.add_argument("--out", type=Path, required=True, help=".csv with the columns id,label, the id being the "
+                         "file or the place of the picture, or .npy")  # fmt: skip
+    said = predict.add_mutually_exclusive_group()
+    said.add_argument("--names", dest="form", action="store_const", const="name", default="index", help="write the "
+                      "names of the classes, not their indices")  # fmt: skip
+    said.add_argument("--proba", dest="form", action="store_const", const="proba", help="write the probability of "
+                      "each class, a column each")  # fmt: skip
+    said.add_argument("--like", type=Path, metavar="CSV", help="write the columns and ids of this file, such as "
+                      "sample_submission.csv, in their order")  # fmt: skip
     _add_tta(predict)
     _add_force(predict)
 
     package = add("package", _package, "write the submission zip of a run, or of the weights that come with the kit")
-    packed = package.add_mutually_exclusive_group(required=True)
-    packed.add_argument("--run", type=Path, help="folder of a training run")
-    packed.add_argument("--weights", choices=("kit",), help="kit: what comes with the kit, nothing trained")
+    _add_trained(package)
     package.add_argument("--out", type=Path, required=True, help="the zip")
     package.add_argument("--backend", default="tflite", choices=("tflite", "keras"), help="what predicts: a TFLite "
                          "flatbuffer with Keras as its stand-in, or Keras alone (default: tflite)")  # fmt: skip
@@ -478,6 +493,12 @@ def _add_init(verb: argparse.ArgumentParser) -> None:
 
 def _add_run(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--run", type=Path, required=True, help="folder of a training run")
+
+
+def _add_trained(verb: argparse.ArgumentParser) -> None:
+    trained = verb.add_mutually_exclusive_group(required=True)
+    trained.add_argument("--run", type=Path, help="folder of a training run")
+    trained.add_argument("--weights", choices=("kit",), help="kit: what comes with the kit, nothing trained")
 
 
 def _add_tta(verb: argparse.ArgumentParser) -> None:
