@@ -12,6 +12,7 @@ from invented_runs import begun_run
 from bloodcells import cli, walk
 from bloodcells.data.cells import save_cells
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.errors import KitError, say
 
 VERBS = (
     "run", "new", "clean", "train", "evaluate", "predict", "package", "publish", "score", "bundle", "fetch", "corrupt",
@@ -43,7 +44,7 @@ def test_a_refusal_is_one_line_on_standard_error_and_ends_with_1(tmp_path, capsy
 
 
 def test_debug_shows_the_traceback(tmp_path):
-    with pytest.raises(cli.KitError):
+    with pytest.raises(KitError):
         cli.main(["clean", "--debug", "--data", str(tmp_path / "absent.npz"), "--out", str(tmp_path)])
 
 
@@ -137,7 +138,28 @@ def test_a_failed_submission_ends_with_1_one_line_and_the_end_of_its_output(to_s
     assert streams.out == ""
     first, *tail = streams.err.splitlines()
     assert first == "error: prediction run: predict: ZeroDivisionError: division by zero"
-    assert "a line of the submission" in tail and tail[-1].startswith("FAILED predict: ")
+    assert "    a line of the submission" in tail and tail[-1].startswith("    FAILED predict: ")
+
+
+def test_nothing_of_others_reaches_the_terminal_raw(to_score, tmp_path, capsys, monkeypatch):
+    forged = "\\x1b[2J\\r\\nerror: forged"
+    codes = {
+        "exception": f"raise ValueError('{forged}')", "import": f"import os; os.write(2, b'{forged}'); 1 / 0",
+        "remark": f"import tensorflow; print('{forged}'); raise OSError('{forged}')",
+    }  # fmt: skip
+    for code in codes.values():
+        assert cli.main(to_score(f"{code}\n{BY_BRIGHTNESS}")) == 1
+    monkeypatch.chdir(tmp_path)
+    np.savez("a.npz", **{"a\x1b[2J\nkey": np.ones(1)})
+    names = ["a.npz", "no\x1b[2J\nfile.npz", "a.npz\x9b2J\u202e"]
+    for name in names:
+        assert cli.main(["clean", "--data", name, "--out", "clean"]) == 1
+    monkeypatch.setattr(cli, "_fetch", lambda _: say(*names))
+    assert cli.main(["fetch"]) == 0
+    streams = capsys.readouterr()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", streams.out + streams.err)
+    assert not re.search(r"^error: forged", streams.err, re.MULTILINE)
+    assert len(re.findall(r"^error: ", streams.err, re.MULTILINE)) == len(codes) + len(names)
 
 
 @pytest.mark.parametrize("source", [[], ["--data", "a.npz", "--bundle", "b.zip"]])

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from bloodcells.errors import KitError
-from bloodcells.files import claim, read_json, replacing, scratch_folder, sha256_of, write_csv, write_json
+from bloodcells.files import claim, expanded, read_json, replacing, scratch_folder, sha256_of, write_csv, write_json
 
 
 def test_a_failed_write_leaves_the_previous_file_and_nothing_beside_it(tmp_path):
@@ -83,3 +83,9 @@ def test_csv_has_unix_newlines_on_every_system(tmp_path):
 def test_sha256_of_a_known_file(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea")
+
+
+def test_a_home_that_nobody_has_is_a_name_like_any_other(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert str(expanded("~/a.npz")) == "/home/somebody/a.npz"
+    assert str(expanded("~nobody-is-called-so/a.npz")) == "~nobody-is-called-so/a.npz"

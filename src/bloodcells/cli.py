@@ -1,6 +1,7 @@
 """The command line: parse, call one function, print one summary.
 
-Exit codes: 0 done, 1 refused or failed (one line says why), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 refused or failed (one line says why), 2 wrong usage, 130 interrupted, 143 terminated, 141 where
+nobody reads what is printed.
 """
 
 import argparse
@@ -18,7 +19,10 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bloodcells import __version__
-from bloodcells.errors import KitError
+from bloodcells.ends import drop_unwritten, ended_by, prepare_streams, terminable
+from bloodcells.errors import KitError, say
+from bloodcells.files import expanded
+from bloodcells.lock import lock_beside, lock_in, sole_writer
 
 if TYPE_CHECKING:
     from bloodcells.cleaning import CleaningSettings
@@ -33,31 +37,20 @@ DATA, RUNS = Path("data"), Path("runs")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
-    options = _parser().parse_args(arguments)
+    prepare_streams()
+    try:
+        options = _parser().parse_args(arguments)
+    finally:
+        drop_unwritten()
     options.command = shlex.join(["bloodcells", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        options.verb(options)
-    except KitError as error:
-        if options.debug:
+        with terminable(), sole_writer(_lock(options)):
+            options.verb(options)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        if options.debug and isinstance(error, Exception):
             raise
-        print(f"error: {error}", file=sys.stderr)
-        log_tail = getattr(error, "log_tail", "")
-        if log_tail:
-            print(log_tail, file=sys.stderr)
-        return 1
-    except ImportError as error:
-        from bloodcells.environment import installed_otherwise
-
-        differing = installed_otherwise()
-        if options.debug or not differing:
-            raise
-        got = ", ".join(f"{name} {found} (asked for: {asked})" for name, (asked, found) in differing.items())
-        line = f"{error}: expected the packages that the kit asks for, got {got}. Install those."
-        print(f"error: {line}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on where it stopped", file=sys.stderr)
-        return 130
+        return ended_by(error)
     return 0
 
 
@@ -75,24 +68,28 @@ def _run(options: argparse.Namespace) -> None:
     page = draw_run(run.folder, run.report)
     for part in walk.CORRUPTION_SEEDS:
         sets = metrics_by_set(run.rows(Measurement), part, TTA_VIEWS[options.tta])
-        print(f"{part} accuracy: " + ", ".join(f"{name} {metrics.accuracy:.4f}" for name, metrics in sets.items()))
+        say(f"{part} accuracy: " + ", ".join(f"{name} {metrics.accuracy:.4f}" for name, metrics in sets.items()))
     for name, scores in summary.scores.items():
-        print(f"zip scored on the {name} hold-out: {scores['accuracy']:.4f}")
-    print(f"upload {run.submission}; figures and tables: {page}")
+        say(f"zip scored on the {name} hold-out: {scores['accuracy']:.4f}")
+    say(f"upload {run.submission}; figures and tables: {page}")
 
 
 def _new(options: argparse.Namespace) -> None:
     from bloodcells.data.sources.found import look_into
     from bloodcells.new import image_size, write_competition
 
-    found = look_into(Path(options.data).expanduser(), _reading(options))
-    options.competition = options.out or Path(f"{'_'.join(options.name.split()).replace(os.sep, '_')}.toml")
+    found = look_into(expanded(options.data), _reading(options))
+    options.competition = _facts_file(options)
     write_competition(options.competition, options.name, found, options.force)
-    print(", ".join(f"{name} {count:,}" for name, count in zip(found.classes, found.counts, strict=True)))
+    say(", ".join(f"{name} {count:,}" for name, count in zip(found.classes, found.counts, strict=True)))
     if not found.pictures and found.side != image_size(found):
         options.fit = options.fit or "squash"
     source = _source_in_words(options)
-    print(f"facts: {options.competition}, to be read through; {image_size(found)} px. Next: bloodcells run {source}")
+    say(f"facts: {options.competition}, to be read through; {image_size(found)} px. Next: bloodcells run {source}")
+
+
+def _facts_file(options: argparse.Namespace) -> Path:
+    return options.out or Path(f"{'_'.join(options.name.split()).replace(os.sep, '_')}.toml")
 
 
 def _clean(options: argparse.Namespace) -> None:
@@ -109,8 +106,8 @@ def _clean(options: argparse.Namespace) -> None:
     calibration = calibrate(cells.take(table.kept), settings)
     write_cleaning_page(page, cells, table, settings, calibration)
     write_cleaning_pictures(options.out, cells, table, settings, calibration)
-    print(", ".join(f"{name} {'not examined' if value is None else value}" for name, value in table.counts().items()))
-    print(f"decisions: {options.out / 'cleaning.csv'}, page: {page}; nothing of the input was changed")
+    say(", ".join(f"{name} {'not examined' if value is None else value}" for name, value in table.counts().items()))
+    say(f"decisions: {options.out / 'cleaning.csv'}, page: {page}; nothing of the input was changed")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -119,7 +116,7 @@ def _train(options: argparse.Namespace) -> None:
     run, recipe = _run_folder(options), _recipe(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
     walk.fit(parts, recipe, run, options.devices, _request(options))
-    print(f"trained: {run}. Next: bloodcells evaluate --run {run} {_source_in_words(options)}")
+    say(f"trained: {run}. Next: bloodcells evaluate --run {run} {_source_in_words(options)}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -131,11 +128,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     rows = walk.measure(options.run, parts, options.tta)
     Run(options.run).note_commands(options.command)
     for (part, name), own in groupby(rows, lambda row: (row.part, row.set)):
-        print(f"{part} {name}: " + ", ".join(f"{row.views} view(s) {row.metrics.accuracy:.4f}" for row in own))
-    print(f"all metrics: {options.run / 'evaluation.json'}")
+        say(f"{part} {name}: " + ", ".join(f"{row.views} view(s) {row.metrics.accuracy:.4f}" for row in own))
+    say(f"all metrics: {options.run / 'evaluation.json'}")
     if options.medmnist_c:
         row = walk.measure_medmnist_c(options.run, parts, options.medmnist_c)
-        print(f"MedMNIST-C: balanced error {row.mean:.4f}, BE {be(row):.2f}, relative BE {relative_be(row):.2f}")
+        say(f"MedMNIST-C: balanced error {row.mean:.4f}, BE {be(row):.2f}, relative BE {relative_be(row):.2f}")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -156,7 +153,7 @@ def _predict(options: argparse.Namespace) -> None:
     write_predictions(
         options.out, ids, predict_probabilities(run.network(), images[places], options.tta, gate=gate), layout
     )
-    print(f"{len(ids):,} predictions: {options.out}")
+    say(f"{len(ids):,} predictions: {options.out}")
 
 
 def _package(options: argparse.Namespace) -> None:
@@ -166,13 +163,13 @@ def _package(options: argparse.Namespace) -> None:
 
     run = options.run or KIT
     summary = package(run, options.out, options.tta, options.force, options.backend)
-    print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
+    say(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
     if options.tta:
-        print(f"further views: {_gate_in_words(summary.gate, options.run, options.tta)}")
-    print(f"sha256 {summary.sha256}")
+        say(f"further views: {_gate_in_words(summary.gate, options.run, options.tta)}")
+    say(f"sha256 {summary.sha256}")
     competition = Run(run).read(Config).competition
     images, limit = competition.hidden_images, competition.time_limit
-    print(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
+    say(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
 
 
 def _gate_in_words(gate: float | None, run: Path | None, tta_level: int) -> str:
@@ -187,9 +184,9 @@ def _publish(options: argparse.Namespace) -> None:
     from bloodcells.weights.publishing import publish_weights
 
     published = publish_weights(options.run, options.out, options.force, options.note)
-    print(f"{options.out / published.file}: {published.bytes:,} bytes at half precision, which changes a probability "
+    say(f"{options.out / published.file}: {published.bytes:,} bytes at half precision, which changes a probability "
           f"by at most {published.largest_change_of_a_probability:.2g}")  # fmt: skip
-    print(f"sha256 {published.sha256}")
+    say(f"sha256 {published.sha256}")
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -198,7 +195,7 @@ def _score(options: argparse.Namespace) -> None:
     from bloodcells.codabench.worker import describe_run, score
     from bloodcells.files import read_json
 
-    work = options.out or RUNS / "score" / options.zip.stem
+    work = _score_folder(options)
     with redirect_stdout(sys.stderr):
         test_set = Bundle(options.bundle, _competition(options)) if options.bundle else _cells(options)
         scores = score(options.zip, test_set, work)
@@ -206,27 +203,27 @@ def _score(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(scores))
         return
-    print(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
-    print(*describe_run(read_json(work / "run.json")), sep="\n")
+    say(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+    say(*describe_run(read_json(work / "run.json")))
     if agreement:
-        print(f"the same with {agreement}")
-    print(f"page: {work / 'detailed_results.html'}")
+        say(f"the same with {agreement}")
+    say(f"page: {work / 'detailed_results.html'}")
 
 
 def _bundle(options: argparse.Namespace) -> None:
     from bloodcells.codabench.bundle import write_bundle
 
     summary = write_bundle(_cells(options), options.solution, options.out, options.force)
-    print("the solution scores " + ", ".join(f"{name} {value:.4f}" for name, value in summary.scores.items()))
-    print(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
-    print(f"sha256 {summary.sha256}")
+    say("the solution scores " + ", ".join(f"{name} {value:.4f}" for name, value in summary.scores.items()))
+    say(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
+    say(f"sha256 {summary.sha256}")
 
 
 def _corrupt(options: argparse.Namespace) -> None:
     from bloodcells.corruption import write_benchmark
 
     manifest = write_benchmark(_cells(options), options.out, options.seed)
-    print(f"corrupted copies and their checksums: {manifest}")
+    say(f"corrupted copies and their checksums: {manifest}")
 
 
 def _ablate(options: argparse.Namespace) -> None:
@@ -242,32 +239,30 @@ def _ablate(options: argparse.Namespace) -> None:
     groups = {"all": POLICIES, "recipes": (RECIPE_BASELINE, *RECIPES)}
     arms = groups.get(options.arms[0], options.arms) if len(options.arms) == 1 else options.arms
     work = pending(options.out, arms, options.seeds)
-    print(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
+    say(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
     parts = walk.prepare(_cells(options), options.out, _cleaning(options))
     init = starting_point(options.init, options.data, options.out / "start")
-    print(f"init: {init}")
+    say(f"init: {init}")
     experiment = prepare_experiment(parts.train, parts.validation, budget(options.budget), init, options.out)
     if options.ray:
         written = run_arms_on_ray(experiment, work, options.ray, options.ray_cpus, options.ray_gpus)
     else:
         written = (run_arm(experiment, arm, seed) for arm, seed in work)
     for count, path in enumerate(written, start=1):
-        print(f"{count} of {len(work)}: {path}", flush=True)
-    print(
-        draw_ablation(options.out, options.out / "report", nearness(), parts.train.competition.title, parts.validation)
-    )
+        say(f"{count} of {len(work)}: {path}")
+    say(draw_ablation(options.out, options.out / "report", nearness(), parts.train.competition.title, parts.validation))
 
 
 def _fetch(options: argparse.Namespace) -> None:
     from bloodcells.data.sources.bloodmnist import fetch_bloodmnist
 
-    print(fetch_bloodmnist(DATA))
+    say(fetch_bloodmnist(DATA))
 
 
 def _report(options: argparse.Namespace) -> None:
     from bloodcells.pages.run_page import draw_run
 
-    print(draw_run(options.run, options.out))
+    say(draw_run(options.run, options.out))
 
 
 def _request(options: argparse.Namespace) -> "Request":
@@ -313,7 +308,7 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
 
     run = _run_folder(options)
     recipe = starting_recipe(options.recipe, options.init, options.data, options.seed, options.set, run)
-    print(f"init: {recipe.init}")
+    say(f"init: {recipe.init}")
     return recipe
 
 
@@ -323,10 +318,28 @@ def _cleaning(options: argparse.Namespace) -> "CleaningSettings":
     return CleaningSettings(allow_any_removal=options.yes)
 
 
+def _score_folder(options: argparse.Namespace) -> Path:
+    return options.out or RUNS / "score" / options.zip.stem
+
+
 def _run_folder(options: argparse.Namespace) -> Path:
     from bloodcells.recipe import run_name
 
     return options.out or RUNS / run_name(options.data, options.recipe, options.seed)
+
+
+def _lock(options: argparse.Namespace) -> Path:
+    """What one command at a time may hold: the lock of the folder or of the file that it writes."""
+    if options.verb in (_predict, _package, _bundle, _new):
+        return lock_beside(_facts_file(options) if options.verb is _new else options.out)
+    folders: dict[object, Callable[[argparse.Namespace], Path]] = {
+        _run: _run_folder,
+        _train: _run_folder,
+        _evaluate: lambda options: options.run,
+        _score: _score_folder,
+        _fetch: lambda _: DATA,
+    }
+    return lock_in(folders.get(options.verb, lambda options: options.out)(options))
 
 
 def _parser() -> argparse.ArgumentParser:

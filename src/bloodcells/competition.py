@@ -10,6 +10,7 @@ from reprlib import Repr
 from typing import Any
 
 from bloodcells.errors import KitError, first_line
+from bloodcells.files import expanded
 from bloodcells.measuring.evaluation import METRICS
 
 VARIABLE = "BLOODCELLS_COMPETITION"
@@ -57,7 +58,7 @@ def chosen_competition(path: Path | None = None) -> Competition:
 
     For the command line, the notebooks and benchmarks: everything else is given its competition.
     """
-    return read_competition(Path(path or os.environ.get(VARIABLE) or BLOOD_CELLS).expanduser())
+    return read_competition(expanded(path or os.environ.get(VARIABLE) or BLOOD_CELLS))
 
 
 def read_competition(path: Path) -> Competition:

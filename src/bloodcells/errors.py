@@ -1,7 +1,7 @@
-"""The one exception that a user of the kit is meant to read, and what it quotes of others."""
+"""What a user of the kit is meant to read: the one exception, and lines that may quote others."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 Entry = TypeVar("Entry")
 
@@ -9,14 +9,28 @@ Entry = TypeVar("Entry")
 class KitError(Exception):
     """A refusal in one line: *what failed: expected X, got Y. Do Z.*
 
-    The command line prints the message alone and exits with code 1; anything else that escapes is a
-    defect of the kit and keeps its traceback.
+    The command line prints the message alone and exits with code 1; a defect of the kit keeps its traceback.
+    Whatever the message quotes, it is one line without control characters.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """``text`` as one line whose control characters are spelled out: a terminal obeys them, wherever they come from."""
+    line = " ".join(text.splitlines())
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
+
+
+def say(*lines: object, file: TextIO | None = None) -> None:
+    """Print each of ``lines`` as a `printable` one, at once; to standard output where no ``file`` is given."""
+    print(*(printable(str(line)) for line in lines), sep="\n", file=file, flush=True)
 
 
 def first_line(error: BaseException) -> str:
     """The first line of the error's message; the name of its type where the message is empty."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return printable((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def looked_up(table: Mapping[str, Entry], name: str, what: str) -> Entry:

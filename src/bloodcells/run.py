@@ -39,7 +39,7 @@ from bloodcells.data.cells import CellSet, read_npz
 from bloodcells.data.splitting import Split, read_split
 from bloodcells.decoding import Count, Share, decoded
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, read_json, read_json_lines, replacing, write_json, write_text
+from bloodcells.files import WEIGHTS, expanded, read_json, read_json_lines, replacing, write_json, write_text
 from bloodcells.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -607,4 +607,4 @@ def _identity(config: Config) -> dict[str, Any]:
 
 def _without_folder(argument: str) -> str:
     option, equals, value = argument.rpartition("=")
-    return f"{option}{equals}{Path(value).name}" if Path(value).expanduser().is_absolute() else argument
+    return f"{option}{equals}{Path(value).name}" if expanded(value).is_absolute() else argument

@@ -20,7 +20,7 @@ from bloodcells.corruption.corruption_error import ErrorRow, balanced_error, err
 from bloodcells.data.cells import CellSet
 from bloodcells.data.splitting import PARTS, Split, split_cells
 from bloodcells.decoding import decoded
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, say
 from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
 from bloodcells.measuring.explanation import confident_errors
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
@@ -217,7 +217,7 @@ def submit(folder: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, fl
                 f"got {scores[name]['accuracy']:.4f}. Do not upload it."
             )
         if surplus:
-            print(f"the zip's backend gets {surplus:+d} of {len(cells)} labels right on the {name} hold-out, against "
+            say(f"the zip's backend gets {surplus:+d} of {len(cells)} labels right on the {name} hold-out, against "
                   "the evaluation in this process")  # fmt: skip
     return scores
 
@@ -243,7 +243,7 @@ def walk(
     with timed("clean and split"):
         parts = prepare(cells, folder, settings)
     sizes = {part: len(getattr(parts, part)) for part in PARTS}
-    print(f"{len(cells)} images, kept: {', '.join(f'{size} {part}' for part, size in sizes.items())}", flush=True)
+    say(f"{len(cells)} images, kept: {', '.join(f'{size} {part}' for part, size in sizes.items())}")
     with timed("train"):
         fit(parts, recipe, folder, devices, request)
     with timed("evaluate"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bloodcells.corruption import composite, medmnist_c
 from bloodcells.data.cells import CellSet, save_cells
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, say
 from bloodcells.files import sha256_of, write_json
 
 __all__ = ["write_benchmark"]
@@ -36,7 +36,7 @@ def write_benchmark(cells: CellSet, out: Path, seed: int) -> Path:
             path = out / "medmnist_c" / f"{corruption}_{severity}.npz"
             save_cells(path, medmnist_c.corrupt(cells, corruption, severity, seed))
             written.append(path)
-        print(f"{corruption}: {len(medmnist_c.SEVERITIES)} severities", flush=True)
+        say(f"{corruption}: {len(medmnist_c.SEVERITIES)} severities")
     write_json(
         manifest,
         {

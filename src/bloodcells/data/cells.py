@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bloodcells.competition import Competition
-from bloodcells.errors import KitError, first_line
+from bloodcells.errors import KitError, first_line, say
 from bloodcells.files import replacing
 from bloodcells.network.pixels import scale_of, scaled
 
@@ -202,7 +202,7 @@ def validated_images(images: np.ndarray, name: str, size: int) -> np.ndarray:
     except ValueError as error:
         raise KitError(str(error)) from error
     for remark in remarks:
-        print(remark, file=sys.stderr)
+        say(remark, file=sys.stderr)
     if images.dtype == np.uint8:
         return images
     pixels = np.empty(images.shape, np.uint8)

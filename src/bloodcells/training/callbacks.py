@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from bloodcells.data.cells import CellSet
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, say
 from bloodcells.files import replacing
 from bloodcells.measuring.evaluation import label_metrics
 from bloodcells.network.inference import predict_probabilities
@@ -68,7 +68,7 @@ class EpochEnd(keras.callbacks.Callback):
         measured = "".join(f"{name} {accuracy:.4f}, " for name, accuracy in done.validation.items())
         if sys.stdout.isatty():
             print()  # below Keras' progress bar
-        print(f"epoch {done.epoch} ({done.phase}): {measured}{done.images_per_second} images/s", flush=True)
+        say(f"epoch {done.epoch} ({done.phase}): {measured}{done.images_per_second} images/s")
 
     def _accuracy(self, cells: CellSet) -> float:
         predicted = predict_probabilities(self.model, cells.images).argmax(axis=1)

@@ -18,7 +18,7 @@ from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
-from bloodcells.errors import KitError, first_line
+from bloodcells.errors import KitError, first_line, say
 from bloodcells.network.network import BACKBONES, backbone_of, build_network
 from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import FROM_PYTHON, Config, Environment, Request, Run
@@ -64,10 +64,10 @@ def train(
     run = Run(folder)
     run.begin(Config.of(recipe, training, request), _environment())
     if run.weights.exists():
-        print(f"{folder} is already trained; its weights are used")
+        say(f"{folder} is already trained; its weights are used")
         return run.network()
     if not accelerators():
-        print("no GPU found: training runs on the CPU")
+        say("no GPU found: training runs on the CPU")
 
     keep_freed_memory()
     keras.utils.set_random_seed(recipe.seed)
@@ -199,7 +199,7 @@ def _set_stochastic_depth(network: keras.Model, rate: float, backbone: str) -> N
     for layer, block in drops:
         layer.rate = rate * blocks.index(block) / len(blocks)
     if rate and not drops:
-        print(f"{backbone} has no residual blocks that can be left out: stochastic_depth {rate:g} changes nothing")
+        say(f"{backbone} has no residual blocks that can be left out: stochastic_depth {rate:g} changes nothing")
 
 
 def _resumed(recipe: Recipe, training: CellSet, run: Run) -> tuple[keras.Model, int]:
@@ -211,10 +211,10 @@ def _resumed(recipe: Recipe, training: CellSet, run: Run) -> tuple[keras.Model, 
         try:
             network.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:
-            print(f"{checkpoint} cannot be read ({first_line(error)}); the one before it is tried")
+            say(f"{checkpoint} cannot be read ({first_line(error)}); the one before it is tried")
             continue
         run.drop_epochs_after(done)
-        print(f"resumed after epoch {done}")
+        say(f"resumed after epoch {done}")
         return network, done
     run.drop_epochs_after(0)
     return _build(recipe.phases[0].working_size, recipe, training.competition), 0

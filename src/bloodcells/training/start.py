@@ -10,7 +10,7 @@ import h5py
 import keras
 import numpy as np
 
-from bloodcells.errors import KitError, first_line
+from bloodcells.errors import KitError, first_line, say
 from bloodcells.network.network import DEFAULT_BACKBONE, backbone_of, build_network
 from bloodcells.recipe import Recipe, read_recipe
 from bloodcells.run import Config, Run
@@ -59,7 +59,7 @@ def starting_point(init: str, data: str, run: Path | None = None, backbone: str 
         with _impatient():
             getattr(keras.applications, backbone)(include_top=False, weights="imagenet")
     except Exception as error:  # whatever it is, they cannot be had
-        print(f"no ImageNet weights ({first_line(error)})", flush=True)
+        say(f"no ImageNet weights ({first_line(error)})")
         return without_download
     return "imagenet"
 
@@ -116,7 +116,8 @@ def _load_trained(network: keras.Model, path: Path, backbone: str) -> None:
             with _no_layer_at_random():
                 network.load_weights(path)
             return
-        print(f"{path.name} tells {classes} classes apart, not {network.output_shape[-1]}: the head starts anew")
+        wanted = network.output_shape[-1]
+        say(f"{path.name} tells {classes} classes apart, not {wanted}: the head starts anew")
         size = backbone_of(network).input_shape[1]
         trained = build_network(size, size, classes, backbone=backbone)
         # In a file, a network that resizes its input has one layer more, but the same names.

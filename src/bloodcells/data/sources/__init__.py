@@ -14,6 +14,7 @@ from bloodcells.data.sources.folder import list_folder
 from bloodcells.data.sources.pictures import Fit, Listing, read_pictures
 from bloodcells.data.sources.synthetic import DEFAULT_CELLS, draw_smear
 from bloodcells.errors import KitError
+from bloodcells.files import expanded
 
 KNOWN = ("synthetic", "bloodmnist")
 
@@ -131,7 +132,7 @@ def holds_pictures(path: Path) -> bool:
 
 
 def _path(name: str) -> Path:
-    path = Path(name).expanduser()
+    path = expanded(name)
     if not path.suffix and len(path.parts) == 1 and not path.exists():
         raise KitError(
             f"unknown data source: expected {', '.join(KNOWN)} or the path of an .npz or a folder, got {name!r}. "

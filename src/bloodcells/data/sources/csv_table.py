@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from bloodcells.data.sources.pictures import Listing, pictures_below
-from bloodcells.errors import KitError, first_line
+from bloodcells.errors import KitError, first_line, say
 
 SUFFIXES = (".csv", ".tsv")
 _LABELS = ("label", "labels", "class", "classname", "target", "category", "species", "diagnosis", "y")
@@ -53,7 +53,7 @@ def list_table(path: Path, columns: tuple[str, str] | None = None, labelled: boo
     found = [_file(name, files) for name in names]
     left = len({path for path in files.values() if path}) - len({one for one in found if one})
     if left > 0:
-        print(f"{path.name}: {left} pictures beside it are not in it and are left out", file=sys.stderr)
+        say(f"{path.name}: {left} pictures beside it are not in it and are left out", file=sys.stderr)
     return Listing(
         path,
         tuple(one or path.parent / PurePosixPath(name).name for one, name in zip(found, names, strict=True)),
@@ -140,7 +140,7 @@ def _guessed_labels(path: Path, rows: Sequence[Sequence[str]], file_column: int)
 
 
 def _say(path: Path, file_column: str, label_column: str) -> None:
-    print(f"{path.name}: files from column {file_column}, labels from {label_column}; --keys changes that",
+    say(f"{path.name}: files from column {file_column}, labels from {label_column}; --keys changes that",
           file=sys.stderr)  # fmt: skip
 
 

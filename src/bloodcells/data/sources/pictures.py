@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bloodcells.errors import KitError, first_line
+from bloodcells.errors import KitError, first_line, say
 from bloodcells.progress import progress_bars
 
 FITS = ("crop", "pad", "squash")
@@ -118,7 +118,7 @@ def read_pictures(listing: Listing, size: int, fit: Fit, strict: bool = False) -
                 bar("reading", done, len(images))
     _report(listing, broken, strict)
     kept = np.setdiff1d(np.arange(len(images)), list(broken))
-    print(f"{listing.root.name}: {len(kept):,} pictures, each {fit} ({shares[kept].mean():.0%} of it is seen) and made "
+    say(f"{listing.root.name}: {len(kept):,} pictures, each {fit} ({shares[kept].mean():.0%} of it is seen) and made "
           f"{size} px; --fit changes that", file=sys.stderr)  # fmt: skip
     return (images if len(kept) == len(images) else images[kept]), kept
 
@@ -202,8 +202,8 @@ def _report(listing: Listing, broken: dict[int, str], strict: bool) -> None:
             f"{listing.root}: expected {len(listing.files)} pictures that can be read, got {len(broken)} that cannot, "
             f"the first {first}. {last}"
         )
-    print(f"{len(broken)} of {len(listing.files)} pictures cannot be read and are left out:", file=sys.stderr)
+    say(f"{len(broken)} of {len(listing.files)} pictures cannot be read and are left out:", file=sys.stderr)
     for place in sorted(broken)[:_LISTED]:
-        print(f"  {listing.names[place]}: {broken[place]}", file=sys.stderr)
+        say(f"  {listing.names[place]}: {broken[place]}", file=sys.stderr)
     if len(broken) > _LISTED:
-        print(f"  and {len(broken) - _LISTED} more", file=sys.stderr)
+        say(f"  and {len(broken) - _LISTED} more", file=sys.stderr)
