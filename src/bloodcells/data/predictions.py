@@ -9,7 +9,7 @@ import numpy as np
 
 from bloodcells.data.classes import matched, spelled
 from bloodcells.data.sources.csv_table import read_rows
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, say
 from bloodcells.files import replacing, write_csv
 
 FORMS = ("index", "name", "proba")
@@ -105,7 +105,7 @@ def rows_of(layout: Layout, names: Sequence[str]) -> tuple[np.ndarray, Sequence[
             f"first {missing[0]}. Give the pictures of this sample, and mend those that cannot be read."
         )
     if len(names) > len(found):
-        print(f"{len(names) - len(found):,} pictures are not in the sample and are left out", file=sys.stderr)
+        say(f"{len(names) - len(found):,} pictures are not in the sample and are left out", file=sys.stderr)
     return np.array(list(found.values()), np.int64), layout.ids
 
 
