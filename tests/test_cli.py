@@ -252,7 +252,7 @@ def test_pictures_are_predicted_by_the_kits_weights_as_a_sample_asks(tmp_path, m
     out = tmp_path / "submission.csv"
     told = ["predict", "--weights", "kit", "--data", str(tmp_path / "test"), "--out", str(out)]
     assert cli.main([*told, "--like", str(tmp_path / "sample.csv")]) == 0
-    assert out.read_text() == "image,class\nb.png,eosinophil\na.png,basophil\n"
+    assert out.read_text() == "image,class\nb.png,basophil\na.png,eosinophil\n"
     assert capsys.readouterr().out == f"2 predictions: {out}\n"
     assert cli.main(told) == 1
     assert "exists already" in capsys.readouterr().err
