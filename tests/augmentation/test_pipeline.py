@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from functools import cache
 
+import keras
 import keras_cv
 import numpy as np
 import pytest
@@ -105,6 +106,18 @@ def test_operations_are_drawn_anew_in_every_batch(an_epoch_of, policy):
     """A layer that draws while it is traced would repeat its operations for the whole run."""
     fingerprints = {tuple(sorted(pixels.std(axis=(1, 2, 3)).round(2))) for pixels, _ in an_epoch_of(policy)}
     assert len(fingerprints) == 8
+
+
+@pytest.mark.trains
+@pytest.mark.parametrize("policy", ["gridmask", "augmix", "mixup"])
+def test_equal_seeds_give_equal_pictures(cells, policy):
+    """GridMask draws in one loop, AugMix in three, MixUp in none."""
+    keras.utils.set_random_seed(0)
+    first = epochs(cells, policy, last=8)
+    keras.utils.set_random_seed(0)
+    for (pixels, labels), (found, own) in zip(first, epochs(cells, policy, last=8), strict=True):
+        np.testing.assert_array_equal(found, pixels)
+        np.testing.assert_array_equal(own, labels)
 
 
 @pytest.mark.trains

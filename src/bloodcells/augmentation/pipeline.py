@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -13,6 +15,12 @@ from bloodcells.environment import accelerators
 from bloodcells.network.flatbuffer import usable_cores
 
 Batch = dict[str, tf.Tensor]
+
+# TensorFlow runs ten turns of a loop side by side, and KerasCV draws within loops: which turn draws which number would
+# differ from run to run.
+_LOOPS_IN_ORDER: dict[str, Any] = {
+    name: partial(getattr(tf, name), parallel_iterations=1) for name in ("map_fn", "while_loop")
+}
 
 
 def training_batches(
@@ -66,7 +74,9 @@ def _batches(
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
     def augment(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = apply({"images": tf.cast(tf.gather(images, indices), tf.float32), "labels": tf.gather(labels, indices)})
+        batch = {"images": tf.cast(tf.gather(images, indices), tf.float32), "labels": tf.gather(labels, indices)}
+        with mock.patch.multiple(tf, **_LOOPS_IN_ORDER):
+            batch = apply(batch)
         return tf.clip_by_value(batch["images"], 0.0, 255.0), batch["labels"]
 
     # Parallel mapping is not repeatable, so it is left to accelerators: one thread already outpaces training on a CPU.
