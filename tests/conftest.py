@@ -73,6 +73,7 @@ def invented_arms(arms: Sequence[str], seeds: Sequence[int], images: int = 300) 
                 "clean": difficulty + 0.05 * draw.normal(size=images) < 0.96,
                 "composite": difficulty + 0.2 * draw.normal(size=images) < share,
             }
+            rises = (0.6, 0.8, 1, 1.2, 1.4)
             lost = {name: 0.35 * (1 - share) * (1 + column / 10) for column, name in enumerate(medmnist_c.CORRUPTIONS)}
             records.append(
                 ArmRecord(
@@ -88,7 +89,7 @@ def invented_arms(arms: Sequence[str], seeds: Sequence[int], images: int = 300) 
                     },
                     correct=correct,
                     balanced_error=BalancedErrors(
-                        0.03, {name: [error * (0.6 + 0.2 * step) for step in range(5)] for name, error in lost.items()}
+                        0.03, {name: tuple(error * rise for rise in rises) for name, error in lost.items()}
                     ),
                     composite_families={
                         name: share - 0.02 * column + 0.1 for column, name in enumerate(composite.FAMILIES)

@@ -79,20 +79,23 @@ def test_single_values_are_changed_and_phases_are_counted_from_0():
 
 
 REFUSED = {
-    "phases.0.epocs=5": r"phases.0: expected keys of name, epochs, .*, untouched, got 'epocs'",
-    "optimizer=lion": r"recipe quick: expected keys of backbone, precision, .*, phases, got 'optimizer'",
+    "phases.0.epocs=5": r"recipe quick: phases.0: expected keys of name, epochs, .*, untouched, got 'epocs'",
+    "optimizer=lion": r"recipe quick: expected keys of backbone, precision, .*, dropout, got 'optimizer'",
     "seed=3": "got 'seed'",
-    "phases.0.epochs=0": "expected epochs as a whole number from 1, got 0",
-    "phases.0.epochs=1.5": "expected epochs as a whole number from 1, got 1.5",
-    "phases.0.learning_rate=nan": "expected learning_rate as a number from 0 to 1, got nan",
-    "phases.0.head_only=1": "expected head_only as true or false, got 1",
-    "phases.0.batch_size=true": "expected batch_size as a whole number from 1, got True",
-    "phases.0.name=3": "expected name as a text, got 3",
+    "phases=3": "got 'phases'",
+    "phases.0.epochs=0": "phases.0.epochs: expected at least 1, got 0",
+    "phases.0.epochs=1.5": "phases.0.epochs: expected a whole number, got 1.5",
+    "phases.0.working_size=16": "phases.0.working_size: expected 32 to 4096, got 16",
+    "phases.0.learning_rate=nan": "phases.0.learning_rate: expected a finite number, got nan",
+    "phases.0.learning_rate=2": "phases.0.learning_rate: expected 0 to 1, got 2",
+    "phases.0.head_only=1": "phases.0.head_only: expected true or false, got 1",
+    "phases.0.batch_size=true": "phases.0.batch_size: expected a whole number, got True",
+    "phases.0.name=3": "phases.0.name: expected text, got 3",
     "phases.2.epochs=5": "expected phases.N.KEY with N of 0, 1. Phases are counted from 0",
     "phases.epochs=5": "expected phases.N.KEY with N of 0, 1",
     "phases.0.policy=magic": "unknown augmentation policy: expected one of .*, got 'magic'",
     "backbone=VGG16": f"unknown backbone: expected one of {', '.join(BACKBONES)}, got 'VGG16'",
-    "precision=int8": "expected precision as one of auto, float32, bfloat16, float16, got 'int8'",
+    "precision=int8": "precision: expected one of auto, float32, bfloat16, float16, got 'int8'",
     "epochs": "expected KEY=VALUE, got 'epochs'",
 }
 
@@ -108,7 +111,8 @@ def test_a_change_that_makes_no_sense_is_refused_in_one_line(change, message):
     ("text", "message"),
     [("backbone = ", "expected TOML"), ("dropout = 0.1", r"expected one \[\[phases\]\] or more"),
      ("phases = [3]", r"expected one \[\[phases\]\]"),
-     ("[[phases]]\nname = 'a'", "phases.0: expected epochs, got none")],
+     ("[[phases]]\nname = 'a'", "phases.0: expected epochs, got nothing"),
+     ("a." * 20_000 + "a = 1", "expected at most 10,000 bytes"), ("x = " + "[" * 9_000, "expected TOML")],
 )  # fmt: skip
 def test_a_file_that_is_no_recipe_is_refused(tmp_path, text, message):
     (tmp_path / "bad.toml").write_text(text)

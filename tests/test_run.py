@@ -153,11 +153,14 @@ def test_folders_of_whoever_ran_it_are_taken_out() -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda record: record[0].update(gate=1.5), "[0].gate: expected 0 to 1, got 1.5"),
-        (lambda record: record[0].update(gate=float("nan")), "[0].gate: expected a finite number, got nan"),
-        (lambda record: record[0].pop("gate"), "[0]: expected gate, got nothing"),
-        (lambda record: record[0].update(views="8"), "[0].views: expected int, got '8'"),
-        (lambda record: record[0].update(views=True), "[0].views: expected int, got True"),
+        (lambda record: record[0].update(gate=1.5), "0.gate: expected 0 to 1, got 1.5"),
+        (lambda record: record[0].update(gate=-0.5), "0.gate: expected 0 to 1, got -0.5"),
+        (lambda record: record[0].update(gate=1e308), "0.gate: expected 0 to 1, got 1e+308"),
+        (lambda record: record[0].update(views=3), "0.views: expected one of 1, 4, 8, got 3"),
+        (lambda record: record[0].update(gate=float("nan")), "0.gate: expected a finite number, got nan"),
+        (lambda record: record[0].pop("gate"), "0: expected gate, got nothing"),
+        (lambda record: record[0].update(views="8"), "0.views: expected a whole number, got '8'"),
+        (lambda record: record[0].update(views=True), "0.views: expected a whole number, got True"),
     ],
 )
 def test_what_does_not_fit_is_named(run: Run, change: Callable[[list[dict]], None], line: str) -> None:
@@ -167,9 +170,7 @@ def test_what_does_not_fit_is_named(run: Run, change: Callable[[list[dict]], Non
     path.write_text(json.dumps(record))
     with pytest.raises(KitError) as caught:
         run.rows(Gate)
-    assert str(caught.value).replace("1.000001", "1").replace("-1e-06", "0") == (
-        f"{path} is damaged: {line}. Run the step that writes it again."
-    )
+    assert str(caught.value) == (f"{path} is damaged: {line}. Run the step that writes it again.")
 
 
 def test_a_key_of_a_later_kit_is_passed_over(run: Run) -> None:

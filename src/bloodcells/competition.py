@@ -1,21 +1,18 @@
 """What a competition is: the facts in one file such as ``competition.toml``, as a value that is passed."""
 
-import math
 import os
-import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import Repr
-from typing import Any
+from typing import Annotated
 
-from bloodcells.errors import KitError, first_line
-from bloodcells.files import expanded
+from bloodcells.decoding import Name, OneOf, Positive, decoded, refuse_unknown_keys
+from bloodcells.errors import KitError, quoted
+from bloodcells.files import expanded, read_toml
 from bloodcells.measuring.evaluation import METRICS
 
 VARIABLE = "BLOODCELLS_COMPETITION"
 BLOOD_CELLS = Path(__file__).with_suffix(".toml")
-_LARGEST = 20_000  # bytes of a file; the time to parse nested keys is quadratic
+_NEEDED = ("tensorflow", "keras", "numpy")
 
 
 @dataclass(frozen=True)
@@ -36,16 +33,30 @@ class Competition:
         worker_versions: packages of the machine that scores, by name; tensorflow, keras and numpy at least.
     """
 
-    title: str
-    classes: tuple[str, ...]
-    image_size: int
-    metric: str
-    leaderboard: tuple[str, ...]
-    memory_limit: int
-    time_limit: float
-    size_limit: int
-    hidden_images: int
-    worker_versions: dict[str, str]
+    title: Name
+    classes: Annotated[tuple[Name, ...], (2, 1000)]
+    image_size: Annotated[int, (8, 4096)]
+    metric: Annotated[str, OneOf(METRICS)]
+    leaderboard: tuple[Annotated[str, OneOf((*METRICS, "duration"))], ...]
+    memory_limit: Positive
+    time_limit: Annotated[float, (1, 1e7)]
+    size_limit: Positive
+    hidden_images: Positive
+    worker_versions: dict[str, Name]
+
+    def __post_init__(self) -> None:
+        """Refuse facts that do not fit together, and names that nobody can read."""
+        names = (self.title, *self.classes, *self.worker_versions, *self.worker_versions.values())
+        if blank := [name for name in names if not name.strip() or not name.isprintable()]:
+            raise ValueError(f"expected names that can be read, got {quoted(blank[0])}")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes: expected different names, got one twice")
+        if len(set(self.leaderboard)) < len(self.leaderboard):
+            raise ValueError("leaderboard: expected different names, got one twice")
+        if lacking := [name for name in ("accuracy", self.metric) if name not in self.leaderboard]:
+            raise ValueError(f"leaderboard: expected {lacking[0]} among its names, got none")
+        if missing := set(_NEEDED) - set(self.worker_versions):
+            raise ValueError(f"worker_versions: expected {', '.join(_NEEDED)}, got none of {', '.join(missing)}")
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -67,56 +78,10 @@ def read_competition(path: Path) -> Competition:
     Raises:
         KitError: the file is missing, too large or no TOML, or a fact is missing, unknown or out of its range.
     """
+    facts = read_toml(path)
     try:
-        if path.stat().st_size > _LARGEST:
-            raise KitError(f"{path}: expected at most {_LARGEST:,} bytes, got {path.stat().st_size:,}. Shorten it.")
-        facts = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise KitError(
-            f"{path}: expected a competition in TOML, got {first_line(error)}. Start from {BLOOD_CELLS.name}."
-        ) from error
-    if facts.keys() != _RULES.keys():
-        differing = ", ".join(sorted(facts.keys() ^ _RULES.keys()))
-        raise KitError(f"{path}: expected {', '.join(sorted(_RULES))}, got another set ({differing:.200}). Correct it.")
-    for name, (words, fits) in _RULES.items():
-        if not fits(facts[name]):
-            raise KitError(f"{path}: expected {name} as {words}, got {_SHORT.repr(facts[name])}. Correct it.")
-    if facts["metric"] not in facts["leaderboard"]:
-        raise KitError(f"{path}: expected {facts['metric']} in the leaderboard, which it ranks, got none. Add it.")
-    return Competition(**{**facts, "classes": tuple(facts["classes"]), "leaderboard": tuple(facts["leaderboard"])})
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value.strip() != ""
-
-
-def _are_names(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value)
-
-
-def _is_whole(least: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and value >= least
-
-
-_SHORT = Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-_NEEDED = ("tensorflow", "keras", "numpy")
-_RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "title": ("text", _is_text),
-    "classes": ("two or more different names", lambda value: _are_names(value) and len(value) > 1),
-    "image_size": ("a whole number of at least 8 pixels", _is_whole(8)),
-    "metric": (f"one of {', '.join(METRICS)}", lambda value: isinstance(value, str) and value in METRICS),
-    "leaderboard": (
-        f"different names of {', '.join(METRICS)} and duration with accuracy among them",
-        lambda value: _are_names(value) and {"accuracy"} <= set(value) <= {*METRICS, "duration"},
-    ),
-    "memory_limit": ("a whole number of bytes above 0", _is_whole(1)),
-    "time_limit": ("a number of seconds above 0", lambda value: type(value) in (int, float) and 0 < value < math.inf),
-    "size_limit": ("a whole number of bytes above 0", _is_whole(1)),
-    "hidden_images": ("a whole number of at least 1", _is_whole(1)),
-    "worker_versions": (
-        f"versions as text, those of {', '.join(_NEEDED)} among them",
-        lambda value: isinstance(value, dict) and set(_NEEDED) <= set(value) and all(map(_is_text, value.values())),
-    ),
-}
-"""Of each fact, what it must be: in words, and as a check."""
+        refuse_unknown_keys(facts, Competition)
+        competition: Competition = decoded(facts, Competition)
+    except ValueError as error:
+        raise KitError(f"{path}: {error}. Correct it; {BLOOD_CELLS.name} of the kit has all facts.") from error
+    return competition

@@ -33,6 +33,15 @@ def first_line(error: BaseException) -> str:
     return printable((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
+def quoted(value: object, most: int = 60) -> str:
+    """``value`` as a message shows it: printable, in one line of at most ``most`` characters."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits; lists in lists in lists
+        text = f"a {type(value).__name__} that is too long"
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def looked_up(table: Mapping[str, Entry], name: str, what: str) -> Entry:
     """The entry of ``table`` called ``name``.
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from bloodcells.errors import KitError, first_line
 
 WEIGHTS = "weights.weights.h5"
 """Name of a network's weights, in a run folder, beside the kit and in a zip."""
+_LONGEST_TOML = 10_000  # bytes; the time to parse nested keys is quadratic
 _MARK = ".bloodcells"
 _PART = ".part-"
 
@@ -122,6 +124,22 @@ def read_json(path: Path) -> Any:
     except (OSError, ValueError, RecursionError) as error:
         reason = first_line(error)
         raise KitError(f"{path} is not complete JSON ({reason}). Run the step that writes it again.") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file that somebody has written.
+
+    Raises:
+        KitError: the file is missing, too large or no TOML.
+    """
+    try:
+        if path.stat().st_size > _LONGEST_TOML:
+            raise KitError(
+                f"{path}: expected at most {_LONGEST_TOML:,} bytes, got {path.stat().st_size:,}. Shorten it."
+            )
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise KitError(f"{path}: expected TOML, got {first_line(error)}. Correct it.") from error
 
 
 def read_json_lines(path: Path) -> list[Any]:

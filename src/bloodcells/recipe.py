@@ -1,24 +1,21 @@
 """What a training run is told. A recipe is a TOML file: one of ``recipes/``, by its name, or a competitor's own."""
 
-import math
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
-from bloodcells.errors import KitError, first_line, looked_up
+from bloodcells.decoding import Count, Name, OneOf, Positive, decoded, refuse_unknown_keys
+from bloodcells.errors import KitError, looked_up
+from bloodcells.files import read_toml
 
 RECIPES = ("quick", "full", "published")
 """The recipes that come with the kit."""
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 _FOLDER = Path(__file__).parent / "recipes"
 _STARTS = ("phases", "from_kit", "from_scratch")
-_Kind = TypeVar("_Kind")
-
-
-def _within(low: float, high: float = math.inf) -> dict[str, Any]:
-    return {"range": (low, high)}
+_Fraction = Annotated[float, (0, 1)]
 
 
 @dataclass(frozen=True)
@@ -40,16 +37,16 @@ class Phase:
             statistics of its BatchNorm do not lose sight of clean cells.
     """
 
-    name: str
-    epochs: int = field(metadata=_within(1))
+    name: Name
+    epochs: Positive
     policy: str
-    working_size: int = field(metadata=_within(32))
-    batch_size: int = field(metadata=_within(1))
-    learning_rate: float = field(metadata=_within(0, 1))
-    warmup_steps: int = field(default=0, metadata=_within(0))
+    working_size: Annotated[int, (32, 4096)]
+    batch_size: Positive
+    learning_rate: _Fraction
+    warmup_steps: Count = 0
     head_only: bool = False
-    stochastic_depth: float = field(default=0.2, metadata=_within(0, 1))
-    untouched: float = field(default=0.0, metadata=_within(0, 1))
+    stochastic_depth: _Fraction = 0.2
+    untouched: _Fraction = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,12 +67,12 @@ class Recipe:
     """
 
     init: str
-    phases: tuple[Phase, ...]
+    phases: Annotated[tuple[Phase, ...], (1, 100)]
     backbone: str = "EfficientNetB3"
-    precision: str = field(default="auto", metadata={"choices": PRECISIONS})
-    weight_decay: float = field(default=0.01, metadata=_within(0, 1))
-    label_smoothing: float = field(default=0.1, metadata=_within(0, 1))
-    dropout: float = field(default=0.2, metadata=_within(0, 0.99))
+    precision: Annotated[str, OneOf(PRECISIONS)] = "auto"
+    weight_decay: _Fraction = 0.01
+    label_smoothing: _Fraction = 0.1
+    dropout: Annotated[float, (0, 0.99)] = 0.2
     seed: int = 0
 
     @property
@@ -128,8 +125,14 @@ def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = ()) ->
         raise KitError(f"recipe {name}: expected one [[phases]] or more, got none. Start from full.toml of the kit.")
     for change in changes:
         _apply(change, values, phases)
-    taught = tuple(_checked(Phase, phase, f"recipe {name}, phases.{place}") for place, phase in enumerate(phases))
-    recipe = _checked(Recipe, values, f"recipe {name}", init=init, seed=seed, phases=taught)
+    try:
+        given = {"init": init, "seed": seed, "phases": phases}
+        refuse_unknown_keys(values, Recipe, given)
+        for place, phase in enumerate(phases):
+            refuse_unknown_keys(phase, Phase, place=f"phases.{place}")
+        recipe: Recipe = decoded({**values, **given}, Recipe)
+    except ValueError as error:
+        raise KitError(f"recipe {name}: {error}. Correct it.") from error
     _refuse_unknown_names(recipe)
     return recipe
 
@@ -139,10 +142,7 @@ def _read(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(RECIPES)
         raise KitError(f"unknown recipe: expected {known} or a TOML file, got {name!r}. Choose one with --recipe.")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise KitError(f"recipe {name}: expected TOML, got {first_line(error)}. Correct it.") from error
+    return read_toml(path)
 
 
 def _apply(change: str, values: dict[str, Any], phases: list[dict[str, Any]]) -> None:
@@ -151,7 +151,7 @@ def _apply(change: str, values: dict[str, Any], phases: list[dict[str, Any]]) ->
         raise KitError(f"--set: expected KEY=VALUE, got {change!r}. Write for example phases.0.epochs=5.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     *phase, own = key.strip().split(".")
     if not phase:
@@ -161,39 +161,6 @@ def _apply(change: str, values: dict[str, Any], phases: list[dict[str, Any]]) ->
     if len(phase) != 2 or phase[0] != "phases" or phase[1] not in places:
         raise KitError(f"--set {key}: expected phases.N.KEY with N of {', '.join(places)}. Phases are counted from 0.")
     phases[int(phase[1])][own] = value
-
-
-def _checked(kind: type[_Kind], values: Mapping[str, Any], where: str, **given: Any) -> _Kind:
-    """``kind`` of ``values``, which came from outside, and of what is ``given``."""
-    known = {one.name: one for one in fields(kind) if one.name not in given}  # type: ignore[arg-type]
-    for key in values:
-        if key not in known:
-            listed = [*known, "phases"] if "phases" in given else list(known)
-            raise KitError(f"{where}: expected keys of {', '.join(listed)}, got {key!r}. Correct it.")
-    for key, one in known.items():
-        if key not in values:
-            if one.default is MISSING:
-                raise KitError(f"{where}: expected {key}, got none. Add it.")
-            continue
-        _refuse_misfit(one, values[key], where)
-    return kind(**given, **values)
-
-
-def _refuse_misfit(one: Field[Any], found: Any, where: str) -> None:
-    low, high = one.metadata.get("range", (-math.inf, math.inf))
-    choices = one.metadata.get("choices")
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    if one.type not in words:
-        return
-    fits = isinstance(found, (int, float) if one.type is float else one.type)
-    fits = fits and isinstance(found, bool) == (one.type is bool)
-    if fits and one.type in (int, float):
-        fits = low <= found <= high
-    if not fits or (choices and found not in choices):
-        wanted = f"one of {', '.join(choices)}" if choices else words[one.type]
-        if "range" in one.metadata:
-            wanted += f" from {low}" + (f" to {high}" if high < math.inf else "")
-        raise KitError(f"{where}: expected {one.name} as {wanted}, got {found!r}. Correct it.")
 
 
 def _refuse_unknown_names(recipe: Recipe) -> None:

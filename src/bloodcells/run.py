@@ -29,17 +29,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 
 from bloodcells import __version__
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet, read_npz
-from bloodcells.data.splitting import Split, read_split
-from bloodcells.decoding import Count, Share, decoded
+from bloodcells.data.splitting import PARTS, Split, read_split
+from bloodcells.decoding import Amount, Count, OneOf, Positive, Share, decoded
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS, expanded, read_json, read_json_lines, replacing, write_json, write_text
+from bloodcells.network.inference import TTA_VIEWS
 from bloodcells.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 SETS = ("clean", "composite")
 """What every part is measured on: its cells as they are, and under the composite corruption."""
+_Part = Annotated[str, OneOf(PARTS[1:])]
+_Set = Annotated[str, OneOf(SETS)]
+_Views = Annotated[int, OneOf(TTA_VIEWS)]
 _KEPT_CHECKPOINTS = 2  # the second in case that the newest cannot be read
 
 
@@ -96,11 +100,6 @@ class Config:
     data_sha256: str
     data_origin: str
     note: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse a recipe that trains nothing."""
-        if not self.recipe.phases or min(phase.epochs for phase in self.recipe.phases) < 1:
-            raise ValueError("recipe.phases: expected at least one, each of at least one epoch, got fewer")
 
     @classmethod
     def of(cls, recipe: Recipe, training: CellSet, request: Request) -> "Config":
@@ -169,14 +168,14 @@ class Epoch:
         images_per_second: cells trained on, augmentation included.
     """
 
-    epoch: Count
+    epoch: Positive
     phase: str
     accuracy: Share
     loss: float
     validation: Mapping[str, Share]
-    learning_rate: float
-    seconds: float
-    images_per_second: float
+    learning_rate: Share
+    seconds: Amount
+    images_per_second: Amount
 
     @property
     def key(self) -> tuple[int]:
@@ -188,7 +187,7 @@ class Epoch:
 class Metrics:
     """What `evaluation.evaluate` says of one prediction, and for corrupted cells `accuracy_by_corruption`."""
 
-    images: Count
+    images: Positive
     accuracy: Share
     balanced_accuracy: Share
     macro_f1: Share
@@ -199,19 +198,25 @@ class Metrics:
     by_corruption: Mapping[str, tuple[Count, Share]] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse metrics of nothing, and a confusion matrix that is not of as many classes as the recall."""
+        """Refuse a confusion matrix that contradicts the other figures."""
         classes = len(self.per_class_recall)
-        if not self.images or [len(row) for row in self.confusion] != [classes] * classes:
-            raise ValueError(f"metrics: expected images in {classes} rows of {classes} counts, got another shape")
+        if [len(row) for row in self.confusion] != [classes] * classes:
+            raise ValueError(f"confusion: expected {classes} rows of {classes} counts, got another shape")
+        right = sum(row[place] for place, row in enumerate(self.confusion))
+        if sum(map(sum, self.confusion)) != self.images or abs(right / self.images - self.accuracy) > 1e-3:
+            raise ValueError(
+                f"confusion: expected {self.images} images and an accuracy of {self.accuracy:.4f}, "
+                f"got {sum(map(sum, self.confusion))} and {right / self.images:.4f}"
+            )
 
 
 @dataclass(frozen=True)
 class Measurement:
     """The metrics of the cells of one ``part`` in one of ``SETS``, averaged over so many ``views`` (1, 4 or 8)."""
 
-    part: str
-    set: str
-    views: Count
+    part: _Part
+    set: _Set
+    views: _Views
     metrics: Metrics
 
     @property
@@ -224,21 +229,21 @@ class Measurement:
 class GateEffect:
     """What a gate does to one part and set: accuracies, the labels that stay, the mean number of views."""
 
-    part: str
-    set: str
+    part: _Part
+    set: _Set
     images: Count
     accuracy_first_view: Share
     accuracy_all_views: Share
     accuracy_gated: Share
     equal_labels: Share
-    views_per_image: float
+    views_per_image: Annotated[float, (1, 8)]
 
 
 @dataclass(frozen=True)
 class Gate:
     """Images whose first view is surer than ``gate`` are spared the others; chosen on validation cells, by `gate`."""
 
-    views: Count
+    views: _Views
     gate: Share
     effects: tuple[GateEffect, ...]
 
@@ -288,7 +293,7 @@ class CleaningCounts:
     junk: Count
     label_conflicts: Count
     suspected_labels: Count | None
-    seconds: float
+    seconds: Amount
 
 
 @dataclass(frozen=True)
@@ -307,9 +312,9 @@ class Summary:
     cells: str
     cleaning: CleaningCounts
     parts: Mapping[str, Count]
-    views: Count
+    views: _Views
     scores: Mapping[str, Mapping[str, float]]
-    seconds: Mapping[str, float]
+    seconds: Mapping[str, Amount]
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_a_truncated_record_is_refused(folder):
 def test_a_record_that_lacks_something_is_refused(folder):
     path = record_path(folder, "flips", 0)
     path.write_text(json.dumps({"arm": "flips", "seed": 0}))
-    with pytest.raises(KitError, match="it lacks budget, data_sha256, start_sha256"):
+    with pytest.raises(KitError, match="is damaged: expected correct, got nothing"):
         read_record(path)
 
 
@@ -71,7 +71,19 @@ def test_a_record_that_lacks_something_is_refused(folder):
         {"correct": {"clean": "zz0000", "composite": "000000"}},
         {"correct": {"clean": "ffffff"}},
         {"accuracy": {"clean": 0.5}},
+        {"correct": [1]},
         {"balanced_error": 0.5},
+        {"images": {"clean": 10**12, "composite": 21, "medmnist_c": 200}},
+        {"images": {"clean": -21, "composite": 21, "medmnist_c": 200}},
+        {"accuracy": {"clean": float("nan"), "composite": 0.5, "medmnist_c": 0.5}},
+        {"composite_families": {"blur": -0.5}},
+        {"composite_families": {"magic": 0.5}},
+        {"steps": "150"},
+        {"train_seconds": -1},
+        {"seed": 7},
+        {"arm": "../cutmix"},
+        {"environment": {"python": "3.11"}},
+        {"environment": []},
     ],
 )
 def test_a_damaged_record_is_refused(folder, damage):

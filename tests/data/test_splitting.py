@@ -98,11 +98,35 @@ def test_a_split_is_read_as_it_was_written(tmp_path):
     assert all(np.array_equal(getattr(split, name), getattr(again, name)) for name in PARTS)
 
 
-@pytest.mark.parametrize("text", ["index,part\n0,test\n", "index,part\nx,train\n", "part\ntrain\n"])
-def test_another_file_is_no_split(tmp_path, text):
-    (tmp_path / "split.csv").write_text(text)
-    with pytest.raises(KitError, match="line 2: expected an index and one of train, validation, holdout"):
-        read_split(tmp_path / "split.csv")
+WHOLE = "index,part\n0,train\n1,validation\n2,holdout\n"
+NO_SPLITS = {
+    "an unknown part": (WHOLE + "3,test\n", r"line 5: expected an index and one of train, .*, got \['3', 'test'\]"),
+    "no index": (WHOLE + "x,train\n", "line 5: expected an index and"),
+    "a negative index": (WHOLE + "-1,train\n", "line 5: expected an index and"),
+    "digits of another alphabet": (WHOLE + "\u0663,train\n", "line 5: expected an index and"),
+    "an index beyond any set": (WHOLE + "9" * 40 + ",train\n", "line 5: expected an index and"),
+    "a third column": (WHOLE + "3,train,x\n", "line 5: expected an index and"),
+    "an empty line": (WHOLE + "\n", "line 5: expected an index and"),
+    "an image in two parts": (WHOLE + "0,holdout\n", "line 5: expected each index once, got 0 again"),
+    "an image twice in a part": (WHOLE + "0,train\n", "line 5: expected each index once, got 0 again"),
+    "an empty part": ("index,part\n0,train\n1,holdout\n", "expected images in each part, got none in validation"),
+    "no lines": ("index,part\n", "expected images in each part, got none in train"),
+    "nothing": ("", r"line 1: expected index,part, got \[\]"),
+    "other columns": ("part\ntrain\n", r"line 1: expected index,part, got \['part'\]"),
+    "not UTF-8": (WHOLE.encode() + b"\xff", "'utf-8' codec can't decode"),
+    "NUL bytes": (WHOLE + "\0" * 100, "line 5: expected an index and"),
+    "a million columns": ("," * 1_000_000, "line 1: expected index,part, got "),
+    "a field of a megabyte": (WHOLE + "3" * 1_000_000, "field larger than field limit"),
+}
+
+
+@pytest.mark.parametrize(("content", "line"), NO_SPLITS.values(), ids=NO_SPLITS.keys())
+def test_another_file_is_no_split_and_one_short_line_says_why(tmp_path, content, line):
+    path = tmp_path / "split.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(KitError, match=line) as caught:
+        read_split(path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < len(str(path)) + 300
 
 
 def test_a_missing_split_is_named(tmp_path):

@@ -135,7 +135,7 @@ def test_nothing_is_written_for_a_damaged_record(invent_arms, tmp_path):
     for record in invent_arms(ARMS, [0]):
         path = write_record(tmp_path, record)
     path.write_text("{}")
-    with pytest.raises(KitError, match="no record of an arm"):
+    with pytest.raises(KitError, match="is damaged: expected correct, got nothing"):
         draw_ablation(tmp_path, tmp_path / "page", {}, "Invented")
     assert not (tmp_path / "page").exists()
 

@@ -117,7 +117,9 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
             "medmnist_c": medmnist_accuracy,
         },
         correct=correct,
-        balanced_error=BalancedErrors(balanced_error(medmnist, predicted(medmnist)), errors),
+        balanced_error=BalancedErrors(
+            balanced_error(medmnist, predicted(medmnist)), {name: tuple(own) for name, own in errors.items()}
+        ),
         composite_families=_by_family(correct["composite"]),
         steps=budget.epochs * (len(experiment.training) // budget.batch_size),
         train_seconds=round(sum(epoch.seconds for epoch in epochs), 1),

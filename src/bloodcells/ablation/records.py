@@ -4,15 +4,18 @@ What `read_records` gives is of one experiment and consistent; the statistics an
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bloodcells.corruption.composite import FAMILIES
 from bloodcells.corruption.corruption_error import error_row
-from bloodcells.errors import KitError
+from bloodcells.decoding import Amount, Count, Name, Positive, Share, decoded
+from bloodcells.errors import KitError, first_line, quoted
 from bloodcells.files import read_json, write_json
+from bloodcells.run import Environment
 
 PAIRED_SETS = ("clean", "composite")
 """The sets of which a record tells every single image."""
@@ -29,8 +32,8 @@ class BalancedErrors:
         medmnist_c: by corruption, at severity 1 to 5.
     """
 
-    clean: float
-    medmnist_c: Mapping[str, list[float]]
+    clean: Share
+    medmnist_c: Mapping[str, tuple[Share, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,21 +59,37 @@ class ArmRecord:
         environment: versions and hardware.
     """
 
-    arm: str
-    seed: int
+    arm: Name
+    seed: Count
     budget: Mapping[str, Any]
     data_sha256: str
     start_sha256: str
-    images: Mapping[str, int]
-    accuracy: Mapping[str, float]
+    images: Mapping[str, Positive]
+    accuracy: Mapping[str, Share]
     correct: Mapping[str, np.ndarray]
     balanced_error: BalancedErrors
-    composite_families: Mapping[str, float]
-    steps: int
-    train_seconds: float
-    images_per_second: float
-    policy_images_per_second: float
+    composite_families: Mapping[str, Share]
+    steps: Count
+    train_seconds: Amount
+    images_per_second: Amount
+    policy_images_per_second: Amount
     environment: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse another choice of sets or families, and an environment that says too little."""
+        for name, found in (("images", self.images), ("accuracy", self.accuracy)):
+            if set(found) != set(SETS):
+                raise ValueError(f"{name}: expected those of {', '.join(SETS)}, got {quoted(list(found))}")
+        if unknown := set(self.composite_families) - set(FAMILIES):
+            raise ValueError(f"composite_families: expected those of {', '.join(FAMILIES)}, got {quoted(min(unknown))}")
+        decoded(self.environment, Environment, "environment")
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """What a file holds in place of `ArmRecord.correct`: a bit an image, in hexadecimal."""
+
+    correct: Mapping[str, str]
 
 
 def record_path(folder: Path, arm: str, seed: int) -> Path:
@@ -93,27 +112,21 @@ def read_record(path: Path) -> ArmRecord:
         KitError: it is missing, incomplete, not a record, or contradicts itself.
     """
     value = read_json(path)
-    wanted = [field.name for field in fields(ArmRecord)]
-    missing = [name for name in wanted if name not in value]
-    if missing:
-        raise KitError(f"{path} is no record of an arm: it lacks {', '.join(missing)}. Remove it and train the arm.")
     try:
-        record = ArmRecord(
-            **{
-                **{name: value[name] for name in wanted},
-                "correct": {name: _unpacked(value["correct"][name], value["images"][name]) for name in PAIRED_SETS},
-                "balanced_error": BalancedErrors(**value["balanced_error"]),
-            }
-        )
-        told = {name: record.accuracy[name] for name in SETS}
+        packed = decoded(value, _Packed).correct
+        record: ArmRecord = decoded({**value, "correct": {}}, ArmRecord)
+        correct = {name: _unpacked(packed.get(name, ""), record.images[name]) for name in PAIRED_SETS}
+        record = replace(record, correct=correct)
         error_row(record.arm, record.balanced_error.clean, record.balanced_error.medmnist_c)
-    except (KeyError, TypeError, ValueError) as error:
-        raise KitError(f"{path} is damaged ({type(error).__name__}: {error}). Remove it and train the arm.") from error
+        if path.name != record_path(path, record.arm, record.seed).name:
+            raise ValueError(f"expected the arm and the seed of its name, got {record.arm} and {record.seed}")
+    except (ValueError, RecursionError, KitError) as error:
+        raise KitError(f"{path} is damaged: {first_line(error)}. Remove it and train the arm.") from error
     for name, right in record.correct.items():
-        if abs(told[name] - right.mean()) > 1e-6:
+        if abs(record.accuracy[name] - right.mean()) > 1e-6:
             raise KitError(
                 f"{path} contradicts itself: expected {name} accuracy {right.mean():.4f} by its images, "
-                f"got {told[name]:.4f}. Remove it and train the arm."
+                f"got {record.accuracy[name]:.4f}. Remove it and train the arm."
             )
     return record
 
@@ -145,12 +158,13 @@ def _check_one_experiment(records: Iterable[ArmRecord]) -> None:
     """Same budget, cells and evaluation sets everywhere; for one seed the same start in every arm."""
     same: dict[tuple[str, int | None], tuple[ArmRecord, Any]] = {}
     for record in records:
-        for name in ("budget", "data_sha256", "images", "start_sha256"):
+        for name in ("budget", "data_sha256", "images", "start_sha256", "composite_families"):
             key = (name, record.seed if name == "start_sha256" else None)
-            first, expected = same.setdefault(key, (record, getattr(record, name)))
-            if getattr(record, name) != expected:
+            found = getattr(record, name) if name != "composite_families" else set(record.composite_families)
+            first, expected = same.setdefault(key, (record, found))
+            if found != expected:
                 raise KitError(
                     f"records of different experiments: {record.arm}-{record.seed} has {name} "
-                    f"{getattr(record, name)}, expected {expected} as in {first.arm}-{first.seed}. "
+                    f"{quoted(found, 200)}, expected {quoted(expected, 200)} as in {first.arm}-{first.seed}. "
                     "Keep each experiment in a folder of its own."
                 )

@@ -7,17 +7,19 @@ exact to an image.
 """
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bloodcells.cleaning.clusters import groups_of
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line, quoted
 from bloodcells.files import write_csv
 
 PARTS = ("train", "validation", "holdout")
+_COLUMNS = ("index", "part")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,29 +39,40 @@ class Split:
     def write(self, path: Path) -> None:
         """Write a csv with the columns ``index,part``, by index."""
         rows = [{"index": int(index), "part": part} for part in PARTS for index in getattr(self, part)]
-        write_csv(path, ("index", "part"), sorted(rows, key=lambda row: int(row["index"])))
+        write_csv(path, _COLUMNS, sorted(rows, key=lambda row: int(row["index"])))
 
 
 def read_split(path: Path) -> Split:
     """Read what ``Split.write`` has written.
 
     Raises:
-        KitError: the file is missing or holds anything else.
+        KitError: the file is missing or no such csv, an index is there twice, or a part is empty.
     """
     if not path.is_file():
         raise KitError(f"split not found: {path}. Run the training first; it writes the split beside its weights.")
-    indices: dict[str, list[int]] = {part: [] for part in PARTS}
-    # What is not UTF-8, and an index beyond any set, fail the same check as any other damage.
-    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        for line, row in enumerate(csv.DictReader(stream), start=2):
-            index, part = row.get("index") or "", row.get("part")
-            if part not in indices or not index.isdecimal() or len(index) > 12:
-                raise KitError(
-                    f"{path}, line {line}: expected an index and one of {', '.join(PARTS)}, got {list(row.values())}. "
-                    "Write the split again."
-                )
-            indices[part].append(int(index))
-    return Split(**{part: np.array(sorted(found), np.int64) for part, found in indices.items()})
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return _split_of(csv.reader(stream))
+    except (OSError, ValueError, csv.Error) as error:
+        raise KitError(f"{path} is no split: {first_line(error)}. Write the split again.") from error
+
+
+def _split_of(lines: Iterator[list[str]]) -> Split:
+    if (columns := next(lines, [])) != list(_COLUMNS):
+        raise ValueError(f"line 1: expected {','.join(_COLUMNS)}, got {quoted(columns)}")
+    part_of: dict[int, str] = {}
+    for number, line in enumerate(lines, start=2):
+        if len(line) != 2 or line[1] not in PARTS or not re.fullmatch("[0-9]{1,12}", line[0]):
+            raise ValueError(f"line {number}: expected an index and one of {', '.join(PARTS)}, got {quoted(line)}")
+        index = int(line[0])
+        if index in part_of:
+            raise ValueError(f"line {number}: expected each index once, got {index} again")
+        part_of[index] = line[1]
+    parts = {part: np.array(sorted(i for i, own in part_of.items() if own == part), np.int64) for part in PARTS}
+    for part, indices in parts.items():
+        if not len(indices):
+            raise ValueError(f"expected images in each part, got none in {part}")
+    return Split(**parts)
 
 
 def split_cells(

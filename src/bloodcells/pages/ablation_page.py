@@ -1,6 +1,7 @@
 """The page of an ablation: figures, tables, and the figures' numbers as JSON, from the records of its arms."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bloodcells.ablation.arms import changes_recipe, describe_arm
@@ -23,6 +24,7 @@ from bloodcells.pages.ablation_tables import (
 from bloodcells.pages.galleries import one_of_each_class, policy_views
 from bloodcells.pages.tables import markdown_table, pairs_table
 from bloodcells.pages.words import hardware
+from bloodcells.run import read_as
 
 VIEWS = 4
 """Augmented views of a cell in an arm's gallery."""
@@ -60,6 +62,18 @@ def draw_ablation(folder: Path, out: Path, near: Near, title: str, cells: CellSe
     return _write(out, summary, near, title, figures, list(galleries))
 
 
+@dataclass(frozen=True)
+class _Marks:
+    """What a published page says and no record does."""
+
+    competition: str
+    near: Mapping[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        """Refuse marks at columns that there are not."""
+        ablation_plots.check_near(self.near)
+
+
 def redraw_ablation(folder: Path) -> Path:
     """Draw a published page again where it lies, from ``records/`` and the marks of ``ablation.json`` beside it.
 
@@ -69,10 +83,10 @@ def redraw_ablation(folder: Path) -> Path:
         KitError: a record is missing or damaged.
     """
     summary = summarise(read_records(folder))
-    published = read_json(folder / "ablation.json")
-    near = published["near"]
+    path = folder / "ablation.json"
+    marks: _Marks = read_as(_Marks, read_json(path), path)
     galleries = [name for arm in summary.arms if (folder / (name := f"gallery_{arm.arm}.jpg")).exists()]
-    return _write(folder, summary, near, published["competition"], _figures(summary, near), galleries)
+    return _write(folder, summary, marks.near, marks.competition, _figures(summary, marks.near), galleries)
 
 
 def ablation_page(summary: AblationSummary, title: str, galleries: Sequence[str]) -> str:
