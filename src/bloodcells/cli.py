@@ -457,7 +457,7 @@ def _parser() -> argparse.ArgumentParser:
                         "policy, recipes for every change (default: flips, the published system's five)")  # fmt: skip
     ablate.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED", help="(default: 0 1 2)")
     ablate.add_argument("--budget", default="cpu", help="cpu: some minutes for an arm on 2 cores; gpu: every cell at "
-                        "full size; trial: seconds, for no conclusion (default: cpu)")  # fmt: skip
+                        "full size; trial: seconds, for no conclusion; or a TOML file (default: cpu)")  # fmt: skip
     _add_init(ablate)
     ablate.add_argument("--out", type=Path, required=True, help="folder of the ablation; its report/ holds the page")
     ablate.add_argument("--ray", metavar="ADDRESS", help="run the arms as tasks of a Ray cluster: its address, auto, "

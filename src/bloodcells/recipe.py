@@ -116,11 +116,11 @@ def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = ()) ->
     Raises:
         KitError: the file is missing or no TOML, or a key is unknown, missing, of another type or out of its range.
     """
-    values = _read(name)
+    values = read_settings(name, _FOLDER, RECIPES, "recipe")
     lists = {key: values.pop(key) for key in _STARTS if key in values}
     phases = lists.get(f"from_{init}", lists.get("phases"))
     if isinstance(phases, str):
-        phases = _read(phases).get("phases")
+        phases = read_settings(phases, _FOLDER, RECIPES, "recipe").get("phases")
     if not isinstance(phases, list) or not phases or not all(isinstance(phase, dict) for phase in phases):
         raise KitError(f"recipe {name}: expected one [[phases]] or more, got none. Start from full.toml of the kit.")
     for change in changes:
@@ -137,11 +137,22 @@ def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = ()) ->
     return recipe
 
 
-def _read(name: str) -> dict[str, Any]:
-    path = _FOLDER / f"{name}.toml" if name in RECIPES else Path(name)
+def read_settings(name: str, folder: Path, known: Sequence[str], what: str) -> dict[str, Any]:
+    """The keys and values of a TOML file.
+
+    Args:
+        name: one of ``known``, which lie in ``folder``, or the path of a file.
+        folder: of those that come with the kit.
+        known: their names.
+        what: the file is, in a word.
+
+    Raises:
+        KitError: the file is missing or no TOML.
+    """
+    path = folder / f"{name}.toml" if name in known else Path(name)
     if not path.is_file():
-        known = ", ".join(RECIPES)
-        raise KitError(f"unknown recipe: expected {known} or a TOML file, got {name!r}. Choose one with --recipe.")
+        listed = ", ".join(known)
+        raise KitError(f"unknown {what}: expected {listed} or a TOML file, got {name!r}. Choose one with --{what}.")
     return read_toml(path)
 
 

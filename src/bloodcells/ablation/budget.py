@@ -1,11 +1,17 @@
 """What every arm of an ablation gets: cells, steps, sizes. Arms that are compared share one budget."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from bloodcells.ablation.arms import Arm
-from bloodcells.errors import looked_up
-from bloodcells.recipe import Phase, Recipe
+from bloodcells.decoding import Name, Positive, decoded, refuse_unknown_keys
+from bloodcells.errors import KitError
+from bloodcells.recipe import Phase, Recipe, read_settings
+
+BUDGETS = ("cpu", "gpu", "trial")
+"""The budgets that come with the kit."""
+_FOLDER = Path(__file__).parent / "budgets"
 
 
 @dataclass(frozen=True)
@@ -13,7 +19,7 @@ class Budget:
     """One experiment's means.
 
     Attributes:
-        name: of the preset.
+        name: of the file.
         start_cells: cells that the start is trained on; at most this many. A start that still has the cells to learn
             hides what an augmentation is worth.
         cells: cells of these that every arm is trained on; at most this many.
@@ -26,16 +32,16 @@ class Budget:
         medmnist_cells: cells of each of the 55 copies of MedMNIST-C; at most this many.
     """
 
-    name: str
-    start_cells: int
-    cells: int
-    working_size: int
-    batch_size: int
-    start_epochs: int
-    epochs: int
-    learning_rate: float
-    validation_cells: int
-    medmnist_cells: int
+    name: Name
+    start_cells: Positive
+    cells: Positive
+    working_size: Annotated[int, (32, 4096)]
+    batch_size: Positive
+    start_epochs: Positive
+    epochs: Positive
+    learning_rate: Annotated[float, (0, 1)]
+    validation_cells: Positive
+    medmnist_cells: Positive
 
     def as_dict(self) -> dict[str, Any]:
         """The budget as JSON-ready values."""
@@ -64,31 +70,16 @@ class Budget:
         }
 
 
-_BUDGETS = {
-    # 2 CPU cores: about ten minutes for the start, four for an arm on one core.
-    "cpu": Budget(
-        "cpu", start_cells=1_000_000, cells=2400, working_size=64, batch_size=32, start_epochs=3, epochs=3,
-        learning_rate=5e-4, validation_cells=600, medmnist_cells=80,
-    ),
-    # One GPU: every cell at full size.
-    "gpu": Budget(
-        "gpu", start_cells=1_000_000, cells=1_000_000, working_size=96, batch_size=64, start_epochs=3, epochs=8,
-        learning_rate=5e-4, validation_cells=1_000_000, medmnist_cells=1_000_000,
-    ),
-    # A trial of the machinery: too little for a conclusion.
-    "trial": Budget(
-        "trial", start_cells=64, cells=64, working_size=32, batch_size=16, start_epochs=1, epochs=1,
-        learning_rate=1e-3, validation_cells=32, medmnist_cells=8,
-    ),
-}  # fmt: skip
-
-BUDGETS = tuple(_BUDGETS)
-
-
 def budget(name: str) -> Budget:
-    """The preset of that name.
+    """The budget of a file: one of ``BUDGETS``, or the path of another.
 
     Raises:
-        KitError: unknown name.
+        KitError: the file is missing or no TOML, or a key is unknown, missing, of another type or out of its range.
     """
-    return looked_up(_BUDGETS, name, "budget")
+    values, given = read_settings(name, _FOLDER, BUDGETS, "budget"), {"name": Path(name).stem}
+    try:
+        refuse_unknown_keys(values, Budget, given)
+        found: Budget = decoded({**values, **given}, Budget)
+    except ValueError as error:
+        raise KitError(f"budget {name}: {error}. Correct it.") from error
+    return found
