@@ -97,8 +97,9 @@ def test_score_says_what_the_run_cost_and_what_to_mind(to_score, capsys):
     scores, cost, *remarks, page = capsys.readouterr().out.splitlines()
     assert re.match(r"accuracy 0\.\d{4}, balanced_accuracy ", scores)
     assert re.match(r"time for 3,421 images, projected: \d+ s of 600 s; memory 0\.\d\d GB of 4\.00 GB$", cost)
-    (remark,) = remarks
+    remark, junk = remarks
     assert remark.startswith("remark: float32 in 0..1: neither recognised nor refused")
+    assert re.fullmatch(r"remark: \d+ of \d+ pictures are no cells; without them accuracy is 0\.\d{3}", junk)
     assert page.startswith("page: ") and page.endswith("detailed_results.html")
 
 

@@ -190,23 +190,29 @@ def _publish(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from bloodcells.codabench.agreement import agree
+    from bloodcells.codabench.agreement import score_with_worker
     from bloodcells.codabench.task import Bundle
     from bloodcells.codabench.worker import describe_run, score
     from bloodcells.files import read_json
 
+    def tell(line: str) -> None:
+        if not options.json:
+            say(line, file=sys.stderr)
+
     work = _score_folder(options)
     with redirect_stdout(sys.stderr):
         test_set = Bundle(options.bundle, _competition(options)) if options.bundle else _cells(options)
-        scores = score(options.zip, test_set, work)
-        agreement = agree(options.zip, test_set, work, options.worker) if options.worker else None
+        if options.worker:
+            scores, agreement = score_with_worker(options.zip, test_set, work, options.worker, tell)
+        else:
+            scores, agreement = score(options.zip, test_set, work, tell=tell), None
     if options.json:
         print(json.dumps(scores))
         return
     say(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
     say(*describe_run(read_json(work / "run.json")))
     if agreement:
-        say(f"the same with {agreement}")
+        say(f"compared with {agreement}")
     say(f"page: {work / 'detailed_results.html'}")
 
 

@@ -54,9 +54,10 @@ def ended_by(error: BaseException) -> int:
     """Say in a line why the program ends, and return its exit code; raise again what is a defect of the kit."""
     code, line = _told(error)
     if line:
+        remarks = (f"remark: {printable(one)}" for one in getattr(error, "remarks", ()))
         quoted = (f"    {printable(one)}" for one in getattr(error, "log_tail", "").splitlines())
         with suppress(OSError):
-            print(line, *quoted, sep="\n", file=sys.stderr)
+            print(line, *remarks, *quoted, sep="\n", file=sys.stderr)
     drop_unwritten()
     return code
 

@@ -13,7 +13,8 @@ import pytest
 from competitions import BLOOD
 
 from bloodcells.codabench import agreement
-from bloodcells.codabench.agreement import agree
+from bloodcells.codabench.agreement import agree, score_with_worker
+from bloodcells.codabench.stages import SubmissionFailed
 from bloodcells.codabench.worker import score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
@@ -57,15 +58,9 @@ def test_equal_answers_agree(scored: tuple[Path, CellSet, Path]) -> None:
 
 
 def test_an_interpreter_may_be_named_relative_to_here(
-    scored: tuple[Path, CellSet, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scored: tuple[Path, CellSet, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_environment: Path
 ) -> None:
-    environment = tmp_path / "environment"
-    venv.create(environment, symlinks=True)
-    site = next((environment / "lib").glob("python*/site-packages"))
-    (site / "numpy").symlink_to(Path(np.__file__).parent)
-    for libraries in Path(np.__file__).parents[1].glob("numpy*"):
-        if not (site / libraries.name).exists():
-            (site / libraries.name).symlink_to(libraries)
+    assert other_environment.is_relative_to(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert agree(*scored, "environment/bin/python").different_labels == 0
 
@@ -118,14 +113,49 @@ def test_other_answers_are_refused(
     assert str(caught.value).endswith(f"{found} Do not upload it.")
 
 
-def test_an_environment_with_other_versions_is_refused(
+def test_an_environment_with_other_versions_is_remarked(
     scored: tuple[Path, CellSet, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BLOOD.worker_versions, "numpy", "1.26.4")
-    with pytest.raises(KitError, match=rf"expected numpy 1\.26\.4, got {re.escape(np.__version__)}\. Build it with"):
-        agree(*scored, sys.executable)
+    agree(*scored, sys.executable)
+    *_, remark = json.loads((scored[2] / "run.json").read_text())["remarks"]
+    assert remark.startswith(f"{sys.executable} is not the competition's environment: expected numpy 1.26.4, got ")
     with pytest.raises(KitError, match=r"^no interpreter at /nowhere/python\. Build the environment with 'make test"):
         agree(*scored, "/nowhere/python")
+
+
+@pytest.fixture
+def other_environment(tmp_path: Path) -> Path:
+    """An interpreter that has our NumPy, and a package that we have not."""
+    environment = tmp_path / "environment"
+    venv.create(environment, symlinks=True)
+    site = next((environment / "lib").glob("python*/site-packages"))
+    for libraries in Path(np.__file__).parents[1].glob("numpy*"):
+        (site / libraries.name).symlink_to(libraries)
+    (site / "segmentation_models.py").touch()
+    return environment / "bin" / "python"
+
+
+def test_the_other_environment_decides(
+    pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, other_environment: Path
+) -> None:
+    path, work, told = pack_zip(f"import segmentation_models\n{WITH_PROBABILITIES}"), tmp_path / "work", []
+    scores, agreement = score_with_worker(path, brightness_cells, work, str(other_environment), told.append)
+    assert scores["accuracy"] == 15 / 16 and agreement is None
+    assert json.loads((work / "scores.json").read_text()) == scores
+    first, *_ = json.loads((work / "run.json").read_text())["remarks"]
+    assert first == (
+        f"scored with {other_environment} alone; in the kit's own environment it fails (prediction run: importing "
+        "model.py: ModuleNotFoundError: No module named 'segmentation_models'. Only the zip's own files and the "
+        "worker's packages are there: put the code beside model.py)"
+    )
+    assert told[0].startswith("prediction run: 16 images, at most 600 s")
+    assert "0.9375" in (work / "detailed_results.html").read_text()
+
+
+def test_what_fails_there_fails(pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path) -> None:
+    with pytest.raises(SubmissionFailed, match="No module named 'nowhere'"):
+        score_with_worker(pack_zip("import nowhere"), brightness_cells, tmp_path / "work", sys.executable, print)
 
 
 def test_the_requirements_of_the_worker_are_the_competitions_versions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,4 @@
 import stat
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +6,7 @@ from pathlib import Path
 import pytest
 from competitions import BLOOD
 
-from bloodcells.codabench.archive import check_archive, extract
+from bloodcells.codabench.archive import check_archive, extract, layout_remarks
 from bloodcells.errors import KitError
 
 
@@ -53,7 +52,17 @@ def test_files_inside_a_folder_are_refused(pack_zip: Callable[..., Path]) -> Non
         "submission.zip: model.py must be at the root of the zip, got homework/model.py. "
         "Zip the files, not the folder that holds them."
     )
-    assert "expected a flat zip, got weights/a.h5" in refusal(pack_zip(**{"weights/a.h5": b""}))
+
+
+@pytest.mark.parametrize(
+    "name", ["./model.py", "model/__init__.py", "model.pyc", "model.cpython-310-x86_64-linux-gnu.so"]
+)
+def test_whatever_is_imported_as_model_will_do(pack_zip: Callable[..., Path], name: str) -> None:
+    check_archive(pack_zip(None, **{"./": "", name: ""}), BLOOD.size_limit)
+
+
+def remarks(path: Path) -> list[str]:
+    return layout_remarks(check_archive(path, BLOOD.size_limit))
 
 
 def test_no_model_py_lists_what_is_there(pack_zip: Callable[..., Path]) -> None:
@@ -71,24 +80,29 @@ def test_no_model_py_lists_what_is_there(pack_zip: Callable[..., Path]) -> None:
         ".ipynb_checkpoints/a.py",
         ".git/config",
         "cells.csv",
-        "key.pem",
-        ".env",
+        "homework.ipynb",
         "cell.png",
     ],
 )
-def test_what_does_not_belong_is_refused_by_name(pack_zip: Callable[..., Path], junk: str) -> None:
-    assert f"holds what does not belong in a submission: {junk}." in refusal(pack_zip(**{junk: b"x"}))
+def test_what_predict_hardly_reads_is_remarked(pack_zip: Callable[..., Path], junk: str) -> None:
+    assert remarks(pack_zip(**{junk: b"x"})) == [f"the zip holds what predict hardly reads: {junk}. Leave it out"]
 
 
-def test_duplicate_names_are_refused(pack_zip: Callable[..., Path]) -> None:
-    path = pack_zip()
-    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:
-        warnings.simplefilter("ignore")
-        archive.writestr("model.py", "other")
-    assert refusal(path) == "submission.zip holds model.py more than once: expected unique names. Build the zip again."
+def test_folders_are_remarked_and_unpacked(pack_zip: Callable[..., Path], tmp_path: Path) -> None:
+    path = pack_zip(**{"net/saved_model.pb": b"1", "net/variables/variables.index": b"2", "src/__init__.py": ""})
+    assert remarks(path) == ["the zip holds folders: net/, src/. They are unpacked as they are"]
+    extract(path, tmp_path / "out")
+    assert (tmp_path / "out" / "net" / "variables" / "variables.index").read_bytes() == b"2"
 
 
-@pytest.mark.parametrize("name", ["../model.py", "/etc/model.py", "a/../../x.py", "a\\b.py", "C:x.py", "a\nb.py"])
+def test_of_two_files_of_one_name_the_last_counts(pack_zip: Callable[..., Path], tmp_path: Path) -> None:
+    path = pack_zip(**{"./model.py": "other"})
+    assert remarks(path) == ["the zip holds model.py more than once: the last one counts. Build it again"]
+    extract(path, tmp_path / "out")
+    assert (tmp_path / "out" / "model.py").read_text() == "other"
+
+
+@pytest.mark.parametrize("name", ["../model.py", "/etc/model.py", "a/../../x.py", "a\nb.py"])
 def test_names_that_leave_the_folder_are_refused(pack_zip: Callable[..., Path], name: str) -> None:
     assert "expected a plain file name" in refusal(pack_zip(**{name: ""}))
 
@@ -119,3 +133,25 @@ def test_a_large_zip_names_its_largest_members(pack_zip: Callable[..., Path]) ->
 def test_a_bomb_is_not_unpacked(pack_zip: Callable[..., Path]) -> None:
     assert "would unpack to 60,000" in refusal(pack_zip(**{"weights.h5": bytes(60_000_000)}))
     assert "would unpack to 9,1" in refusal(pack_zip(**{"weights.h5": bytes(9_000)}), size_limit=2_000)
+
+
+def test_what_no_disk_can_hold_is_refused(pack_zip: Callable[..., Path], tmp_path: Path) -> None:
+    assert "expected names of at most 255 bytes" in refusal(pack_zip(**{"x" * 300: ""}))
+    assert "holds 20,002 members: expected at most 20,000" in refusal(pack_zip(**{f"{n}": "" for n in range(20_001)}))
+    with pytest.raises(KitError, match=r"submission\.zip: w/a is damaged \(.*\)\. Build the zip again"):
+        extract(pack_zip(w="a file", **{"w/a": "in it"}), tmp_path / "out")
+
+
+DIRECTORIES = {
+    "a version": (b"PK\x01\x02\x14\x03\x14\x00", b"PK\x01\x02\x14\x03\xff\xff"),
+    "UTF-8": ("é".encode(), b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), DIRECTORIES.values(), ids=DIRECTORIES.keys())
+def test_a_directory_that_no_zip_has_is_refused(pack_zip: Callable[..., Path], old: bytes, new: bytes) -> None:
+    path = pack_zip(**{"é.txt": ""})
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    assert "submission.zip has a damaged directory (" in refusal(path)

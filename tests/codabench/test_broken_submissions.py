@@ -4,9 +4,9 @@ They are what participants ask about most: the zip of a folder, a file that the 
 a newer Keras, one-hot labels, and more. Every one is a real zip that goes through the whole worker.
 """
 
+import io
 import json
 import stat
-import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,12 +56,6 @@ class Broken:
 # --- the zip ---------------------------------------------------------------------------------------------------------
 
 
-def add_a_second_model(path: Path) -> None:
-    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:
-        warnings.simplefilter("ignore")
-        archive.writestr("model.py", GOOD)
-
-
 def add_a_link(path: Path) -> None:
     link = zipfile.ZipInfo("weights.h5")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -88,25 +82,6 @@ ZIPS = {
         {"homework/model.py": GOOD, "homework/weights.npy": b""},
     ),
     "no model.py": Broken("submission.zip holds no model.py: got my_model.py. Put it at", None, {"my_model.py": GOOD}),
-    "what macOS adds": Broken(
-        "submission.zip holds what does not belong in a submission: __MACOSX/._model.py. Remove it",
-        members={"__MACOSX/._model.py": b"x"},
-    ),
-    "what Jupyter adds": Broken(
-        "submission.zip holds what does not belong in a submission: .ipynb_checkpoints/model-checkpoint.py. Remove",
-        members={".ipynb_checkpoints/model-checkpoint.py": GOOD},
-    ),
-    "the notebook itself": Broken(
-        "submission.zip holds what does not belong in a submission: homework.ipynb. Remove it: expected code, settings",
-        members={"homework.ipynb": "{}"},
-    ),
-    "weights in a subfolder": Broken(
-        "submission.zip holds a folder: expected a flat zip, got weights/net.npy. Move its files up.",
-        members={"weights/net.npy": b"x"},
-    ),
-    "two files of one name": Broken(
-        "submission.zip holds model.py more than once: expected unique names.", change=add_a_second_model
-    ),
     "a name that leaves the folder": Broken(
         "submission.zip holds '../model.py': expected a plain file name.", members={"../model.py": GOOD}
     ),
@@ -129,6 +104,11 @@ ZIPS = {
 
 # --- model files -----------------------------------------------------------------------------------------------------
 
+OPENS = "from pathlib import Path\nclass Model:\n    def __init__(self):\n        {}\n    def predict(self, X): ..."
+OPENS_H5 = OPENS.format("import h5py; h5py.File(Path(__file__).with_name('net.h5'))")
+AS_KERAS = OPENS.format("raise ValueError('File not found: filepath=net.keras. Please ensure the file is accessible')")
+"""What Keras 3.4.1 says of every file that is no zip."""
+
 
 def hdf5(values: np.ndarray) -> bytes:
     with h5py.File("weights.h5", "w", driver="core", backing_store=False) as file:
@@ -137,56 +117,34 @@ def hdf5(values: np.ndarray) -> bytes:
         return file.id.get_file_image()
 
 
-def keras_file(version: str = "3.4.1", layer: dict[str, str] | None = None) -> bytes:
-    """A ``.keras`` file, as far as it is looked at before anything is loaded."""
-    path = Path("model.keras")
-    config = {"class_name": "Sequential", "module": "keras", "registered_name": None, "layers": [layer or {}]}
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("metadata.json", json.dumps({"keras_version": version}))
-        archive.writestr("config.json", json.dumps(config))
-        archive.writestr("model.weights.h5", hdf5(np.ones(3)))
-    return path.read_bytes()
-
-
-def layer(name: str, module: str) -> dict[str, str]:
-    return {"class_name": name, "module": module, "registered_name": name}
-
-
-MODEL_FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
-    "saved by a newer Keras": (
-        "model.keras",
-        lambda: keras_file("3.15.1"),
-        "model.keras was saved by Keras 3.15.1, but the worker has 3.4.1, which cannot load it. Send the code",
-    ),
-    "half a .keras file": (
-        "model.keras",
-        lambda: keras_file()[:200],
-        "model.keras is truncated or not a Keras file, size 200. Copy it again.",
-    ),
-    "a Lambda layer": (
-        "model.keras",
-        lambda: keras_file(layer=layer("Lambda", "keras.layers")),
-        "model.keras holds a Lambda layer, which Keras refuses to load in safe mode. Replace it",
-    ),
-    "a custom layer without its code": (
-        "model.keras",
-        lambda: keras_file(layer=layer("Blur", "__main__")),
-        "model.keras holds the custom layer Blur: expected its code in the zip, got none. Put the class",
-    ),
-    "NaN in the weights": (
-        "net.weights.h5",
-        lambda: hdf5(np.array([1, np.nan])),
-        "net.weights.h5 holds 1 NaN or infinite weights in layers/dense/vars/0: expected finite numbers. Train again",
-    ),
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 44500000\n"
+MODEL_FILES: dict[str, tuple[str, str, Callable[[], bytes], str]] = {
     "half of the weights": (
-        "net.weights.h5",
+        OPENS_H5,
+        "net.h5",
         lambda: hdf5(np.ones(1000))[:3000],
-        "net.weights.h5 is truncated or not an HDF5 file, size 3,000. Write or copy it again.",
+        "creating Model(): OSError: Unable to synchronously open file (truncated file: eof = 3000,",
     ),
     "a pointer of Git LFS": (
-        "net.weights.h5",
-        lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 44500000\n",
-        "net.weights.h5 is a Git LFS pointer of 70 bytes: expected weights. Pull them first.",
+        OPENS_H5,
+        "net.h5",
+        lambda: LFS,
+        "creating Model(): OSError: Unable to synchronously open file (file signature not found) net.h5 is a Git LFS "
+        "pointer of 70 bytes: expected weights. Pull them first.",
+    ),
+    "half a .keras file": (
+        AS_KERAS,
+        "net.keras",
+        lambda: b"PK\x03\x04",
+        "creating Model(): ValueError: File not found: filepath=net.keras. Please ensure the file is accessible "
+        "net.keras is truncated or not a Keras file, size 4. Copy it again.",
+    ),
+    "HDF5 called .keras": (
+        AS_KERAS,
+        "net.keras",
+        lambda: hdf5(np.ones(3)),
+        "creating Model(): ValueError: File not found: filepath=net.keras. Please ensure the file is accessible "
+        "net.keras is an HDF5 file, and not the zip that load_model takes a .keras file for. Name it .h5",
     ),
 }
 
@@ -217,9 +175,17 @@ CODE = {
     "saved as UTF-16": ("c\x00l\x00a\x00s\x00s\x00", "importing model.py: SyntaxError: source code"),
     "a notebook called model.py": ('{"outputs": null}', "importing model.py: NameError: name 'null' is not defined"),
     "no class": ("class Net: ...", "importing model.py: expected a class Model in model.py, got none. Name it Model."),
+    "the class of the years before": (
+        "class model:\n    def __init__(self, path): ...\n    def predict(self, X): ...",
+        "importing model.py: expected a class Model in model.py, got the class model. Name it Model.",
+    ),
+    "installs what it needs": (
+        "import subprocess, sys; subprocess.check_call([sys.executable, '-c', 'exit(1)', 'install'])",
+        "importing model.py: CalledProcessError: Command '[",
+    ),
     "no predict": (
         "class Model: ...",
-        "importing model.py: expected a method predict(self, X) in Model, got none. Add it.",
+        "creating Model(): expected a method predict(self, X) in Model, got none. Add it.",
     ),
     "asks the network": (
         "import urllib.request; urllib.request.urlopen('http://example.org/weights.h5')",
@@ -262,6 +228,10 @@ CODE = {
         "class Model:\n    def predict(self): ...",
         "predict: TypeError: Model.predict() takes 1 positional argument but 2 were given",
     ),
+    "predict with categories": (
+        "class Model:\n    def predict(self, X, categories): ...",
+        "predict: TypeError: Model.predict() missing 1 required positional argument: 'categories'",
+    ),
     "an error in predict": (RETURNS.format("1 / 0"), "predict: ZeroDivisionError: division by zero"),
     "a file called metadata": (
         "import sys, pathlib, numpy as np\nclass Model:\n    def predict(self, X):\n"
@@ -282,6 +252,7 @@ RETURNED = {
     "floats": ("np.zeros(16)", "float64 of shape (16,). Return labels.astype(int)."),
     "names": ("np.full(16, 'basophil')", "<U8 of shape (16,). Return labels.astype(int)."),
     "a list": ("[0] * 16", "list. Return a NumPy array."),
+    "a tensor": ("type('EagerTensor', (), {})()", "EagerTensor. Return a NumPy array."),
     "nothing": ("None", "NoneType. Return a NumPy array."),
     "one too few": ("np.zeros(15, int)", "int64 of shape (15,). Return one label per image."),
     "-1": ("np.array([0] * 14 + [-1, 0])", "1 labels outside, the first, -1, at index 14. Count classes from 0."),
@@ -314,7 +285,10 @@ LIMITS = {
 
 BROKEN: dict[str, Broken] = {
     **ZIPS,
-    **{name: Broken(line, GOOD, {file: content}) for name, (file, content, line) in MODEL_FILES.items()},
+    **{
+        name: Broken(f"prediction run: {line}", code, {file: content}, stage="prediction")
+        for name, (code, file, content, line) in MODEL_FILES.items()
+    },
     **{name: Broken(f"prediction run: {line}", code, stage="prediction") for name, (code, line) in CODE.items()},
     **{
         f"returns {name}": Broken(f"prediction run: {EXPECTED} {got}", RETURNS.format(value), stage="prediction")
@@ -346,3 +320,41 @@ def test_it_fails_with_its_own_line(
     assert caught.value.stage == broken.stage
     assert escape(line) in (work / "detailed_results.html").read_text()
     assert not (work / "scores.json").exists() and not (work / "run.json").exists()
+
+
+RELATIVE = """
+import numpy as np
+
+class Model:
+    def __init__(self):
+        self.weights = np.load("w.npy")
+        {creating}
+
+    def predict(self, X):
+        return {value}
+"""
+BESIDES = {
+    "one-hot": ("", "np.eye(8)[np.zeros(16, int)]", f"{EXPECTED} float64 of shape (16, 8): one-hot"),
+    "a list": ("", "[0] * len(X)", f"{EXPECTED} list."),
+    "a TypeError": ("", "X + 'x'", "predict: UFuncTypeError: "),
+    "weights of another shape": (
+        "self.weights @ np.eye(7)",
+        "0",
+        "creating Model(): ValueError: matmul: Input operand 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("creating", "value", "line"), BESIDES.values(), ids=BESIDES.keys())
+def test_a_relative_path_hides_no_other_reason(
+    creating: str, value: str, line: str, pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
+) -> None:
+    weights = io.BytesIO()
+    np.save(weights, np.eye(8))
+    path = pack_zip(RELATIVE.format(creating=creating, value=value), **{"w.npy": weights.getvalue()})
+    with pytest.raises(SubmissionFailed) as caught:
+        score(path, brightness_cells, tmp_path / "work", checks=False)
+    assert str(caught.value).startswith(f"prediction run: {line}")
+    (remark,) = caught.value.remarks
+    assert remark.startswith("opens a file by a relative path: ") and "'w.npy'" in remark
+    assert escape(remark) in (tmp_path / "work" / "detailed_results.html").read_text()

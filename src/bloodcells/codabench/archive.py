@@ -1,40 +1,30 @@
 """What a submission zip may look like, checked before anything of it is unpacked."""
 
+import re
 import stat
 import zipfile
-import zlib
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from bloodcells.errors import KitError
-
-_CODE = (".py", ".json", ".yaml", ".yml", ".toml", ".txt", ".md")
-_WEIGHTS = (
-    ".h5",
-    ".hdf5",
-    ".keras",
-    ".tflite",
-    ".onnx",
-    ".npy",
-    ".npz",
-    ".joblib",
-    ".pkl",
-    ".pt",
-    ".pth",
-    ".safetensors",
-)
-ALLOWED_SUFFIXES = frozenset({*_CODE, *_WEIGHTS})
-"""Code, settings and weights: what a submission consists of. Everything else is refused by name."""
+from bloodcells.errors import KitError, first_line
 
 _OTHER_ARCHIVES = {b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"\x1f\x8b": "a gzip file (.tar.gz?)"}
 
 # Deflate cannot exceed 1032:1; trained weights stay below 2:1, text below 20:1.
 _RATIO_LIMIT = 100
 _RATIO_MATTERS_FROM = 50_000_000
+_MOST_MEMBERS = 20_000
+_LONGEST_NAME = 255  # bytes of a file's name on Linux
+
+_IMPORTED_AS_MODEL = re.compile(r"model(\.py|\.pyc|(\.[\w-]+)?\.so|/__init__\.pyc?)")
+"""What ``from model import Model`` finds at the root of a submission."""
+_UNREAD = re.compile(r"(^|/)(__MACOSX|__pycache__|\.[^/]+)(/|$)|\.(csv|ipynb|png|jpe?g|pdf)$", re.IGNORECASE)
+"""What editors, macOS and notebooks leave behind, and ``predict`` never reads."""
 
 
 def check_archive(path: Path, size_limit: int, name: str | None = None) -> list[zipfile.ZipInfo]:
-    """The members of a zip that is fit for upload: flat, ``model.py`` at its root, nothing that does not belong.
+    """The members of a zip that is fit for upload: safe to unpack, with ``model.py`` at its root.
 
     Args:
         path: the zip.
@@ -50,25 +40,40 @@ def check_archive(path: Path, size_limit: int, name: str | None = None) -> list[
     _refuse_bomb(name, members, size_limit)
     for member in members:
         _refuse_unsafe(name, member)
-    repeated = [key for key, count in Counter(member.filename for member in members).items() if count > 1]
-    if repeated:
-        raise KitError(f"{name} holds {repeated[0]} more than once: expected unique names. Build the zip again.")
-    _refuse_layout(name, [member.filename for member in members])
+    _refuse_without_model(name, _files(members))
     return members
+
+
+def layout_remarks(members: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """What is odd about a zip that `check_archive` has passed, and yet is unpacked and imported everywhere."""
+    files = _files(members)
+    unread = [file for file in files if _UNREAD.search(file)]
+    folders = {file.split("/")[0] + "/" for file in files if "/" in file and file not in unread}
+    repeated = [file for file, count in Counter(files).items() if count > 1]
+    remarks = []
+    if unread:
+        remarks.append(f"the zip holds what predict hardly reads: {_listed(unread)}. Leave it out")
+    if folders:
+        remarks.append(f"the zip holds folders: {_listed(sorted(folders))}. They are unpacked as they are")
+    if repeated:
+        remarks.append(f"the zip holds {_listed(repeated)} more than once: the last one counts. Build it again")
+    return remarks
 
 
 def extract(path: Path, folder: Path) -> None:
     """Unpack a zip that `check_archive` has passed into ``folder``, verifying every checksum.
 
     Raises:
-        KitError: a member is damaged.
+        KitError: a member is damaged, or cannot be a file beside the others.
     """
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             try:
                 archive.extract(member, folder)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-                raise KitError(f"{path.name}: {member.filename} is damaged ({error}). Build the zip again.") from error
+            except Exception as error:  # damaged bytes make the decompressors raise nearly anything
+                raise KitError(
+                    f"{path.name}: {member.filename} is damaged ({first_line(error)}). Build the zip again."
+                ) from error
 
 
 def _read_directory(path: Path) -> list[zipfile.ZipInfo]:
@@ -82,6 +87,8 @@ def _read_directory(path: Path) -> list[zipfile.ZipInfo]:
             return archive.infolist()
     except zipfile.BadZipFile as error:
         raise KitError(_why_no_zip(path, size)) from error
+    except (NotImplementedError, ValueError, OSError) as error:  # versions, names and offsets that no zip has
+        raise KitError(f"{path.name} has a damaged directory ({first_line(error)}). Build the zip again.") from error
 
 
 def _why_no_zip(path: Path, size: int) -> str:
@@ -105,6 +112,8 @@ def _refuse_size(name: str, size: int, members: list[zipfile.ZipInfo], size_limi
 
 
 def _refuse_bomb(name: str, members: list[zipfile.ZipInfo], size_limit: int) -> None:
+    if len(members) > _MOST_MEMBERS:
+        raise KitError(f"{name} holds {len(members):,} members: expected at most {_MOST_MEMBERS:,}. Leave some out.")
     declared = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if declared > 4 * size_limit or (declared > _RATIO_MATTERS_FROM and declared > _RATIO_LIMIT * packed):
@@ -117,40 +126,32 @@ def _refuse_bomb(name: str, members: list[zipfile.ZipInfo], size_limit: int) -> 
 def _refuse_unsafe(name: str, member: zipfile.ZipInfo) -> None:
     # ZipInfo cuts filename at a NUL byte; orig_filename shows what the archive says.
     key = member.orig_filename
-    if key.startswith("/") or ".." in PurePosixPath(key).parts or "\\" in key or ":" in key or not key.isprintable():
-        raise KitError(f"{name} holds {key!r}: expected a plain file name. Build the zip again.")
+    parts = PurePosixPath(key).parts
+    if key.startswith("/") or ".." in parts or not key.isprintable():
+        raise KitError(f"{name} holds {key[:80]!r}: expected a plain file name. Build the zip again.")
+    if any(len(part.encode()) > _LONGEST_NAME for part in parts):
+        raise KitError(f"{name} holds {key[:40]!r}...: expected names of at most {_LONGEST_NAME} bytes. Shorten it.")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise KitError(f"{name}: {key} is a symbolic link; expected a file. Zip the file that it points to.")
     if member.flag_bits & 0x1:
         raise KitError(f"{name}: {key} is encrypted; expected no password. Build the zip again.")
 
 
-def _refuse_layout(name: str, keys: list[str]) -> None:
-    files = [key for key in keys if not key.endswith("/")]
-    if "model.py" not in files:
-        nested = [key for key in files if PurePosixPath(key).name == "model.py" and not _is_junk(key)]
-        if nested:
-            raise KitError(
-                f"{name}: model.py must be at the root of the zip, got {nested[0]}. "
-                "Zip the files, not the folder that holds them."
-            )
-        raise KitError(f"{name} holds no model.py: got {_listed(files) or 'no files'}. Put it at the root.")
-    junk = [key for key in keys if _is_junk(key)]
-    if junk:
+def _files(members: Iterable[zipfile.ZipInfo]) -> list[str]:
+    """The paths that the files are unpacked to: ``./model.py`` is ``model.py``."""
+    return [str(PurePosixPath(member.filename)) for member in members if not member.is_dir()]
+
+
+def _refuse_without_model(name: str, files: list[str]) -> None:
+    if any(_IMPORTED_AS_MODEL.fullmatch(file) for file in files):
+        return
+    nested = [file for file in files if PurePosixPath(file).name == "model.py" and not _UNREAD.search(file)]
+    if nested:
         raise KitError(
-            f"{name} holds what does not belong in a submission: {_listed(junk)}. "
-            "Remove it: expected code, settings and weights alone."
+            f"{name}: model.py must be at the root of the zip, got {nested[0]}. "
+            "Zip the files, not the folder that holds them."
         )
-    folders = [key for key in keys if "/" in key]
-    if folders:
-        raise KitError(f"{name} holds a folder: expected a flat zip, got {_listed(folders)}. Move its files up.")
-
-
-def _is_junk(key: str) -> bool:
-    parts = PurePosixPath(key).parts
-    if any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in parts):
-        return True
-    return not key.endswith("/") and PurePosixPath(key).suffix.lower() not in ALLOWED_SUFFIXES
+    raise KitError(f"{name} holds no model.py: got {_listed(files) or 'no files'}. Put it at the root.")
 
 
 def _listed(keys: list[str]) -> str:

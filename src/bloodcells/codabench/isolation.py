@@ -48,6 +48,7 @@ class Finished:
         killed: why it was killed, in words; empty if it was not.
         seconds: wall-clock time.
         peak_memory: largest resident memory seen, bytes.
+        others: share of all processors' time that other programs took meanwhile, 0..1.
         stdout: its standard output, capped.
         stderr: its standard error, capped.
     """
@@ -56,6 +57,7 @@ class Finished:
     killed: str
     seconds: float
     peak_memory: int
+    others: float
     stdout: Path
     stderr: Path
 
@@ -81,7 +83,7 @@ def run_isolated(
     """
     folders = os.pathsep.join(package_folders(machine.python))
     command = [machine.python, "-I", "-S", str(LAUNCHER), folders, str(program), *arguments]
-    started = time.monotonic()
+    started, load = time.monotonic(), _Load()
     process = subprocess.Popen(
         command,
         cwd=working_directory,
@@ -100,7 +102,7 @@ def run_isolated(
         for drain in drains:
             drain.finish()
     seconds = time.monotonic() - started
-    return Finished(process.returncode, killed, seconds, peak_memory, drains[0].path, drains[1].path)
+    return Finished(process.returncode, killed, seconds, peak_memory, load.others(), drains[0].path, drains[1].path)
 
 
 @cache
@@ -164,6 +166,25 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+class _Load:
+    """What this machine's processors do, from now on."""
+
+    def __init__(self) -> None:
+        self._before = self._times()
+
+    def others(self) -> float:
+        """Share of the time that was spent for other programs than those that this process has started, 0..1."""
+        busy, own, idle = (after - before for after, before in zip(self._times(), self._before, strict=True))
+        return max(busy - own, 0) / max(busy + idle, 1e-9)
+
+    @staticmethod
+    def _times() -> tuple[float, float, float]:
+        machine, own = psutil.cpu_times(), os.times()
+        idle = machine.idle + getattr(machine, "iowait", 0)
+        busy = machine.user + machine.system + getattr(machine, "nice", 0)
+        return busy, own.children_user + own.children_system, idle
 
 
 class _Drain(threading.Thread):

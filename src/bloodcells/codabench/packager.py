@@ -12,7 +12,7 @@ from repro_zipfile import ReproducibleZipFile
 from bloodcells.codabench.archive import check_archive, extract
 from bloodcells.codabench.golden import golden_images
 from bloodcells.codabench.isolation import Machine
-from bloodcells.codabench.modelfiles import check_weights
+from bloodcells.codabench.modelfiles import Damaged, check_weights
 from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.competition import Competition
 from bloodcells.errors import KitError
@@ -112,7 +112,10 @@ def _refuse_missing(files: dict[str, Path], run: Path) -> None:
 
 
 def _check_run_weights(path: Path) -> None:
-    slots = check_weights(path)
+    try:
+        slots = check_weights(path)
+    except Damaged as error:
+        raise KitError(str(error)) from error
     if slots:
         raise KitError(
             f"{path.name} carries {slots:,} bytes of optimizer slots of its {path.stat().st_size:,}: expected weights "

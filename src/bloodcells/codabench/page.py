@@ -75,12 +75,13 @@ def result_page(
     return _page(title, "".join(parts))
 
 
-def failure_page(title: str, reason: str, logs: Mapping[str, str]) -> str:
-    """A failed submission: the reason in one line, and the end of its output by stream name."""
+def failure_page(title: str, reason: str, logs: Mapping[str, str], remarks: Sequence[str] = ()) -> str:
+    """A failed submission: the reason in one line, what else is odd, and the end of its output by stream name."""
+    odd = "".join(f"<li>{escape(remark)}</li>" for remark in remarks)
     blocks = "".join(
         f"<h2>{escape(name)}</h2><pre>{escape(text.strip()) or 'empty'}</pre>" for name, text in logs.items()
     )
-    return _page(title, f'<p class="failed">{escape(reason)}</p>{blocks}')
+    return _page(title, f'<p class="failed">{escape(reason)}</p>{f"<ul>{odd}</ul>" if odd else ""}{blocks}')
 
 
 def _page(title: str, body: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
 from bloodcells.codabench.isolation import Machine
-from bloodcells.codabench.stages import lay_out, run_program, write_program
+from bloodcells.codabench.stages import busy_with_others, lay_out, run_program, write_program
 from bloodcells.competition import Competition
 
 _IMAGES = 257
@@ -26,6 +26,8 @@ class Rehearsal:
         seconds_per_image: of predict, measured on 257 images.
         peak_memory: bytes of resident memory.
         hidden_images: of the competition.
+        labels: of the first 257 images; empty where predict failed.
+        others: share of the processors that other programs took meanwhile, 0..1.
     """
 
     golden_difference: float | None
@@ -34,6 +36,8 @@ class Rehearsal:
     seconds_per_image: float
     peak_memory: int
     hidden_images: int
+    labels: tuple[int, ...] = ()
+    others: float = 0.0
 
     @property
     def projected_seconds(self) -> float:
@@ -46,7 +50,7 @@ class Rehearsal:
             return []
         return [
             f"predict is too slow: projected {self.projected_seconds:.0f} s for {self.hidden_images:,} images on this "
-            f"machine, limit {limit:.0f} s. Use a lower TTA level"
+            f"machine, limit {limit:.0f} s. Use a lower TTA level{busy_with_others(self.others)}"
         ]
 
     def golden_problem(self) -> str:
@@ -59,8 +63,15 @@ class Rehearsal:
         )
 
 
-def rehearse(submission: Path, images: np.ndarray, work: Path, machine: Machine, competition: Competition) -> Rehearsal:
-    """Check an unpacked submission, with its own folder as the working directory.
+def rehearse(
+    submission: Path,
+    images: np.ndarray,
+    work: Path,
+    machine: Machine,
+    competition: Competition,
+    working_directory: str = "ingested_program",
+) -> Rehearsal:
+    """Check an unpacked submission.
 
     Args:
         submission: the unpacked zip; it is copied.
@@ -68,17 +79,19 @@ def rehearse(submission: Path, images: np.ndarray, work: Path, machine: Machine,
         work: gets the folder ``check``.
         machine: what it runs on; its limits hold for the whole check.
         competition: what it was made for.
+        working_directory: its own folder, ``ingested_program``, or that of the ``program``.
 
     Raises:
         SubmissionFailed: the model cannot be created, or a limit was reached.
     """
     stage = lay_out("check", work)
     write_program("check", stage.app / "program", competition)
-    own_folder = stage.app / "ingested_program"
-    shutil.copytree(submission, own_folder)
+    shutil.copytree(submission, stage.app / "ingested_program")
     np.save(stage.app / "input_data" / "images.npy", np.resize(images[:_IMAGES], (_IMAGES, *images.shape[1:])))
     np.save(stage.app / "input_data" / "golden.npy", golden_images(competition.image_size))
-    run_program(stage, "checks.json", machine, own_folder)
+    end = run_program(stage, "checks.json", machine, stage.app / working_directory)
     report = json.loads((stage.app / "output" / "checks.json").read_text("utf-8"))
-    remarks = tuple(report.pop("remarks"))
-    return Rehearsal(remarks=remarks, hidden_images=competition.hidden_images, **report)
+    remarks, labels = tuple(report.pop("remarks")), tuple(report.pop("labels"))
+    return Rehearsal(
+        remarks=remarks, labels=labels, hidden_images=competition.hidden_images, others=end.others, **report
+    )

@@ -17,10 +17,12 @@ _BESIDE: dict[str, tuple[Path, ...]] = {
     "ingestion": (),
     "scoring": (_HERE.parent / "measuring" / "evaluation.py", _HERE / "page.py", _HERE / "diagram.py"),
     "check": (PROGRAMS / "ingestion" / "ingestion.py",),
+    "inspection": (_HERE / "modelfiles.py",),
 }
 """Files that travel with each program."""
-_FACTS = ("title", "classes", "metric", "leaderboard", "time_limit", "memory_limit", "hidden_images")
+_FACTS = ("title", "classes", "metric", "leaderboard", "time_limit", "memory_limit", "hidden_images", "worker_versions")
 _TAIL_LINES = 20
+_NOTICEABLE = 0.2
 
 
 class SubmissionFailed(KitError):
@@ -29,13 +31,17 @@ class SubmissionFailed(KitError):
     Attributes:
         stage: ``zip``, ``prediction``, ``check`` or ``scoring``.
         log_tail: the last lines of what it printed, standard error last.
+        at_a_limit: whether it was stopped for its time or its memory.
+        remarks: what else is odd about it, one line each.
     """
 
-    def __init__(self, stage: str, reason: str, log_tail: str = "") -> None:
+    def __init__(self, stage: str, reason: str, log_tail: str = "", at_a_limit: bool = False) -> None:
         """``reason`` is the one line that the user reads."""
         super().__init__(reason)
         self.stage = stage
         self.log_tail = log_tail
+        self.at_a_limit = at_a_limit
+        self.remarks: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def lay_out(name: str, work: Path) -> Stage:
 
 
 def write_program(name: str, folder: Path, competition: Competition) -> None:
-    """Write the program ``ingestion``, ``scoring`` or ``check`` of a competition, and all it needs, into ``folder``."""
+    """Write a program of a competition, one of those in ``PROGRAMS``, and all it needs, into ``folder``."""
     shutil.copytree(PROGRAMS / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in _BESIDE[name]:
         shutil.copy(path, folder)
@@ -77,7 +83,8 @@ def run_program(stage: Stage, product: str, machine: Machine, working_directory:
     program, *arguments = _command(stage.app)
     end = run_isolated(Path(program), arguments, working_directory, stage.logs, machine)
     if end.killed:
-        raise failure(stage, end, f"{end.killed}. Make predict faster or smaller, or use a lower TTA level.")
+        advice = f"Make predict faster or smaller, or use a lower TTA level{busy_with_others(end.others)}."
+        raise failure(stage, end, f"{end.killed}. {advice}")
     if end.exit_code or not (stage.app / "output" / product).is_file():
         ending = f"signal {-end.exit_code}" if end.exit_code < 0 else f"exit code {end.exit_code}"
         reason = f"expected {product}, got {ending} and no such file. See the end of its output."
@@ -88,12 +95,17 @@ def run_program(stage: Stage, product: str, machine: Machine, working_directory:
     return end
 
 
+def busy_with_others(share: float) -> str:
+    """That other programs took so much of the processors' time, where it may have mattered; else nothing."""
+    return f". Other programs took {share:.0%} of the processors meanwhile" if share > _NOTICEABLE else ""
+
+
 def failure(stage: Stage, end: Finished, reason: str) -> SubmissionFailed:
     """The exception for a run that ended as ``end``, with the tail of its logs."""
     tail = []
     for path in (end.stdout, end.stderr):
         tail += path.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]
-    return SubmissionFailed(stage.name, f"{stage.name} run: {reason}", "\n".join(tail))
+    return SubmissionFailed(stage.name, f"{stage.name} run: {reason}", "\n".join(tail), bool(end.killed))
 
 
 def _command(app: Path) -> list[str]:

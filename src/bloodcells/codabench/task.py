@@ -32,17 +32,13 @@ class Task:
 
     Attributes:
         folder: holds the folders ``PARTS``.
-        origin: where its cells come from, in words.
-        cells_sha256: the identity of its cells, as ``CellSet.sha256``.
-        competition: that it belongs to.
+        cells: its images and their labels.
         columns: keys of the leaderboard's columns.
         time_limit: seconds for each of the two runs.
     """
 
     folder: Path
-    origin: str
-    cells_sha256: str
-    competition: Competition
+    cells: CellSet
     columns: tuple[str, ...]
     time_limit: float
 
@@ -70,7 +66,7 @@ class Task:
 def write_task(cells: CellSet, folder: Path) -> Task:
     """Lay out the task of labelling ``cells`` in ``folder``; the truth is in its reference data alone."""
     competition = cells.competition
-    task = Task(folder, cells.origin, cells.sha256, competition, competition.leaderboard, competition.time_limit)
+    task = Task(folder, cells, competition.leaderboard, competition.time_limit)
     write_program("ingestion", task.ingestion_program, competition)
     write_program("scoring", task.scoring_program, competition)
     task.input_data.mkdir()
@@ -102,8 +98,8 @@ def unpack_task(bundle: Bundle, folder: Path) -> Task:
             f"{name}: expected images.npy in the input data and labels.npy in the reference data, got "
             f"other files ({error}). Write the bundle with 'bloodcells bundle'."
         ) from error
-    sha256 = CellSet(images, labels, name, competition).sha256
-    return Task(folder, name, sha256, competition, columns, time_limit or competition.time_limit)
+    cells = CellSet(images, labels, name, competition)
+    return Task(folder, cells, columns, time_limit or competition.time_limit)
 
 
 def _definition(bundle: Path, folder: Path) -> tuple[dict[str, str], tuple[str, ...], float | None]:

@@ -5,8 +5,9 @@
 INPUT_DATA holds ``images.npy``, (N, S, S, 3) uint8, N at least 257, and ``golden.npy``, the images whose
 probabilities a submission may have stored under ``golden`` in its ``submission.json``. OUTPUT gets ``checks.json``:
 ``golden_difference`` (largest absolute difference, or null), ``remarks`` (one line for each check that did not
-hold), ``load_seconds``, ``seconds_per_image`` and ``peak_memory`` in bytes. Only a submission that cannot be
-created at all ends with exit code 1. The ingestion program lies beside this file.
+hold), ``labels`` (of the first 257 images; empty where predict failed), ``load_seconds``, ``seconds_per_image`` and
+``peak_memory`` in bytes. Only a submission that cannot be created at all ends with exit code 1. The ingestion program
+lies beside this file.
 """
 
 import json
@@ -19,7 +20,7 @@ from typing import Any
 import ingestion
 import numpy as np
 
-SIZES = (0, 1, 7, 257)
+SIZES = (1, 7, 257)
 FEW = 32
 
 
@@ -32,19 +33,20 @@ def main() -> None:
     with ingestion.step("importing model.py"):
         model_class = ingestion.import_model(submission)
     with ingestion.step("creating Model()"):
-        model = model_class()
+        model = ingestion.created(model_class)
     loaded = time.monotonic()
 
     def labels(cells: np.ndarray) -> np.ndarray:
         return ingestion.checked_labels(model.predict(cells), len(cells), classes)
 
-    remarks, seconds_per_image = size_remarks(labels, images)
+    remarks, seconds_per_image, most = size_remarks(labels, images)
     remarks += equality_remarks(labels, images[:FEW])
     report = {
         "golden_difference": golden_difference(
             model, submission / "submission.json", np.load(input_data / "golden.npy")
         ),
         "remarks": remarks,
+        "labels": most,
         "load_seconds": loaded - started,
         "seconds_per_image": seconds_per_image,
         "peak_memory": ingestion.peak_memory(),
@@ -52,24 +54,22 @@ def main() -> None:
     (output / "checks.json").write_text(json.dumps(report, allow_nan=False), "utf-8")
 
 
-def size_remarks(labels: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> tuple[list[str], float]:
-    """Remarks for the numbers of images that predict cannot take, and its seconds an image for the largest."""
-    remarks = []
-    seconds = 0.0
+def size_remarks(labels: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> tuple[list[str], float, list[int]]:
+    """Remarks for the numbers of images that predict cannot take; its seconds an image and its labels for the most."""
+    remarks: list[str] = []
     for size in SIZES:
-        started = time.monotonic()
-        remarks += [f"predict of {size} images: {problem}" for problem in problems(labels, images[:size])]
+        started, found = time.monotonic(), []
+        try:
+            found = labels(images[:size]).tolist()
+        except Exception as error:
+            remarks.append(f"predict of {size} images: {reason(error)}")
         seconds = time.monotonic() - started
-    return remarks, seconds / SIZES[-1]
+    return remarks, seconds / SIZES[-1], found
 
 
-def problems(labels: Callable[[np.ndarray], np.ndarray], cells: np.ndarray) -> list[str]:
-    """What went wrong with one call, as no or one line."""
-    try:
-        labels(cells)
-    except Exception as error:
-        return [f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"]
-    return []
+def reason(error: Exception) -> str:
+    """What went wrong with one call, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def equality_remarks(labels: Callable[[np.ndarray], np.ndarray], cells: np.ndarray) -> list[str]:
@@ -90,7 +90,7 @@ def equality_remarks(labels: Callable[[np.ndarray], np.ndarray], cells: np.ndarr
         try:
             different = int((labels(given) != wanted).sum())
         except Exception as error:
-            remarks.append(f"{name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            remarks.append(f"{name}: {reason(error)}")
         else:
             remarks += [f"{name}: {different} of {len(cells)} labels differ"] if different else []
     return remarks + unit_range_remarks(labels, cells, expected)

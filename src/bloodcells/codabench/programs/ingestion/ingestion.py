@@ -36,7 +36,7 @@ def main() -> None:
     with step("importing model.py"):
         model_class = import_model(submission)
     with step("creating Model()"):
-        model = model_class()
+        model = created(model_class)
     caught = catch_probabilities(model)
     loaded = time.monotonic()
     with step("predict"):
@@ -95,17 +95,24 @@ def fail(name: str, reason: str) -> None:
 
 
 def import_model(submission: Path) -> Any:
-    """The class ``Model`` of the submission, found as the competition finds it: last on the path."""
+    """The ``Model`` of the submission, found as the competition finds it: last on the path."""
     sys.path.append(str(submission))
     import model
 
-    if Path(model.__file__ or "").resolve().parent != submission.resolve():
+    if submission.resolve() not in Path(model.__file__ or "").resolve().parents:
         raise Refusal(f"expected the submission's model.py, got {model.__file__}. Rename what shadows it.")
-    if not isinstance(getattr(model, "Model", None), type):
-        raise Refusal("expected a class Model in model.py, got none. Name it Model.")
-    if not callable(getattr(model.Model, "predict", None)):
-        raise Refusal("expected a method predict(self, X) in Model, got none. Add it.")
+    if not callable(getattr(model, "Model", None)):
+        got = next((f"the class {name}" for name in vars(model) if name.lower() == "model"), "none")
+        raise Refusal(f"expected a class Model in model.py, got {got}. Name it Model.")
     return model.Model
+
+
+def created(model_class: Any) -> Any:
+    """The model, made as the competition makes it: by a class, or by a function of that name."""
+    model = model_class()
+    if not callable(getattr(model, "predict", None)):
+        raise Refusal("expected a method predict(self, X) in Model, got none. Add it.")
+    return model
 
 
 def checked_labels(predicted: Any, n: int, classes: int) -> np.ndarray:
