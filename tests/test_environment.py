@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bloodcells import cli
-from bloodcells.environment import describe_environment, installed_otherwise, installed_version
+from bloodcells.environment import describe_environment, installed_otherwise, installed_version, usable_cores
 
 
 def test_says_what_a_result_was_measured_with():
@@ -82,3 +82,11 @@ def test_an_import_error_with_everything_as_asked_is_a_defect(
     (checkout / "requirements.txt").write_text("")
     with pytest.raises(ImportError):
         cli.main(["clean", "--out", str(tmp_path)])
+
+
+def test_the_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {1, 5, 6}, raising=False)
+    assert usable_cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert usable_cores() == 4

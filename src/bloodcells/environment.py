@@ -1,5 +1,6 @@
 """What a result was measured with: versions and hardware, and what is installed otherwise than the kit asks for."""
 
+import os
 import platform
 import re
 from importlib import metadata, resources
@@ -17,8 +18,6 @@ def describe_environment() -> dict[str, Any]:
     """
     import keras
 
-    from bloodcells.network.flatbuffer import usable_cores
-
     return {
         "python": platform.python_version(),
         "packages": {name: version for name in _PACKAGES if (version := installed_version(name)) != NONE},
@@ -28,6 +27,13 @@ def describe_environment() -> dict[str, Any]:
         "cores": usable_cores(),
         "accelerators": accelerators(),
     }
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def accelerators() -> list[str]:

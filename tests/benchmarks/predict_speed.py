@@ -31,9 +31,8 @@ from bloodcells.codabench.packager import FLATBUFFER
 from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import open_source
-from bloodcells.environment import describe_environment
+from bloodcells.environment import describe_environment, usable_cores
 from bloodcells.files import sha256_of, write_json
-from bloodcells.network.flatbuffer import usable_cores
 from bloodcells.network.inference import TTA_VIEWS, dihedral, views_of
 from bloodcells.run import Run
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bloodcells.codabench.conversion import to_flatbuffer
-from bloodcells.network.flatbuffer import Flatbuffer, usable_cores
+from bloodcells.network.flatbuffer import Flatbuffer
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +80,3 @@ def test_only_the_warning_of_the_successor_is_held_back(path: Path, monkeypatch:
     monkeypatch.setattr(tf.lite, "Interpreter", warning)
     with pytest.warns(UserWarning, match="something else"):
         Flatbuffer(path)
-
-
-def test_it_uses_the_cores_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {1, 5, 6}, raising=False)
-    assert usable_cores() == 3
-    monkeypatch.delattr("os.sched_getaffinity")
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    assert usable_cores() == 4

@@ -11,8 +11,7 @@ import tensorflow as tf
 
 from bloodcells.augmentation.policies import Policy, policy
 from bloodcells.data.cells import CellSet
-from bloodcells.environment import accelerators
-from bloodcells.network.flatbuffer import usable_cores
+from bloodcells.environment import accelerators, usable_cores
 
 Batch = dict[str, tf.Tensor]
 

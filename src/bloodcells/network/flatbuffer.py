@@ -27,10 +27,11 @@ class Flatbuffer:
         """
         import tensorflow as tf  # takes seconds, and a submission without a flatbuffer does not need it here
 
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         with warnings.catch_warnings():
             # TensorFlow names a successor in a package of its own, which the worker does not have.
             warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated", UserWarning)
-            self._interpreter = tf.lite.Interpreter(str(path), num_threads=usable_cores())
+            self._interpreter = tf.lite.Interpreter(str(path), num_threads=threads)
         (given,), (result,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._input, self._output = given["index"], result["index"]
         self._image_shape = tuple(int(length) for length in given["shape"][1:])
@@ -55,10 +56,3 @@ class Flatbuffer:
             self._interpreter.invoke()
             results[start : start + batch_size] = self._interpreter.get_tensor(self._output)
         return results
-
-
-def usable_cores() -> int:
-    """The cores that this process may use, which can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
