@@ -52,6 +52,16 @@ def small_backbone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def no_graphs() -> Iterator[None]:
+    """A module's networks compute step by step: to trace a graph takes longer than what a test computes with it."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture
 def published_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """For one test of a module with a small backbone, EfficientNetB3 is itself."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from competitions import BLOOD, SHAPES
 
+from bloodcells import cli
 from bloodcells.codabench.task import write_task
 from bloodcells.competition import BLOOD_CELLS, VARIABLE, chosen_competition, read_competition
 from bloodcells.data.cells import load_cells, save_cells
@@ -130,8 +131,8 @@ def test_importing_the_kit_reads_no_file_of_the_user(tmp_path: Path):
     subprocess.run([sys.executable, "-c", f"import {modules}"], env=environment, check=True)
 
 
-@pytest.mark.trains
-def test_another_competition_goes_the_whole_way(tmp_path: Path):
+@pytest.mark.usefixtures("small_backbone")
+def test_another_competition_goes_the_whole_way(tmp_path: Path, monkeypatch, capsys):
     competition, data, run = tmp_path / "shapes.toml", tmp_path / "shapes.npz", tmp_path / "run"
     competition.write_text(
         facts(
@@ -142,22 +143,17 @@ def test_another_competition_goes_the_whole_way(tmp_path: Path):
         ),
         encoding="utf-8",
     )
-    images, labels = shapes(40, np.random.default_rng(0))
+    monkeypatch.setenv(VARIABLE, str(competition))
+    images, labels = shapes(10, np.random.default_rng(0))
     np.savez(data, images=images, labels=labels)
-
-    def bloodcells(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "bloodcells", *arguments]
-        environment = {**os.environ, VARIABLE: str(competition)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    done = bloodcells("run", "--data", str(data), "--init", "kit", "--tta", "0", "--out", str(run))
-    assert done.returncode == 0, done.stderr
-    assert "tells 8 classes apart, not 5: the head starts anew" in done.stdout
+    walk = ["run", "--data", str(data), "--init", "scratch", "--tta", "0", "--out", str(run)]
+    at_a_glance = ("epochs=1", "working_size=32", "batch_size=16")
+    changes = [word for change in at_a_glance for word in ("--set", f"phases.0.{change}")]
+    assert cli.main([*walk, *changes]) == 0, capsys.readouterr().err
     measured = metrics_by_set(Run(run).rows(Measurement), "validation", 1)
     assert len(measured["clean"].per_class_recall) == len(SHAPES.classes)
     scores = json.loads((run / "score" / "clean" / "scores.json").read_text())
     assert set(scores) == set(BLOOD.leaderboard)
     assert "Shapes" in (run / "report" / "index.md").read_text()
-    refused = bloodcells("clean", "--data", "synthetic", "--out", str(tmp_path / "cleaning"))
-    assert refused.returncode == 1
-    assert "error: synthetic: expected images of Shapes, got blood cells" in refused.stderr
+    assert cli.main(["clean", "--data", "synthetic", "--out", str(tmp_path / "cleaning")]) == 1
+    assert "error: synthetic: expected images of Shapes, got blood cells" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The wheel serves without the repository: the notebooks, then the verbs, in an empty folder and its own environment.
 
-Nothing is downloaded: the environment sees the packages of this one, but not its kit.
+Nothing is downloaded: the environment sees the packages of this one, but not its kit. It shows that everything works,
+with a small network that learns next to nothing from a few cells.
 """
 
 import json
@@ -15,12 +16,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bloodcells.data.sources.synthetic import draw_smear
-from bloodcells.run import Measurement, Run, metrics_by_set
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NAMES = ("01_explore", "02_clean", "03_augment", "04_train", "05_submit")
-CELLS = 400
+RECIPE = """
+backbone = "MobileNetV3Large"
+[[phases]]
+name = "a glance"
+epochs = 1
+policy = "flips"
+working_size = 32
+batch_size = 32
+learning_rate = 1e-3
+"""
 EXECUTE = """
 import sys, nbformat
 from nbclient import NotebookClient
@@ -48,10 +57,13 @@ def run_in(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
     (packages / "of_the_tests.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     pip("--python", environment / "bin" / "python", "install", "--no-deps", "--no-index", wheel)
     place = tmp_path_factory.mktemp("elsewhere")
-    cells = draw_smear(CELLS).cells
+    cells = draw_smear(FEWEST_CELLS).cells
     np.savez(place / "cells.npz", images=cells.images, labels=cells.labels)
+    recipe = place / "glance.toml"
+    recipe.write_text(RECIPE)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BLOODCELLS"))}
-    settings = {"BLOODCELLS_DATA": "cells.npz", "BLOODCELLS_INIT": "kit", "BLOODCELLS_RUN": "run"}
+    settings = {"DATA": "cells.npz", "INIT": "scratch", "RUN": "run", "PROFILE": str(recipe)}
+    settings = {f"BLOODCELLS_{name}": value for name, value in settings.items()}
 
     def run(program: str, *arguments: str) -> str:
         command = [environment / "bin" / program, *arguments]
@@ -70,19 +82,17 @@ def pip(*arguments: object) -> None:
 
 @pytest.mark.trains
 def test_everything_works_from_the_wheel_alone(run_in: Launch) -> None:
-    """The canary: a network that stays below the floor has not been trained."""
     place = run_in.place
     assert run_in("python", "-c", "import bloodcells; print(bloodcells.__file__)").startswith(str(place.parent))
     shutil.copytree(REPOSITORY / "notebooks", place / "notebooks")
     run_in("python", "-c", EXECUTE, *NAMES)
     left = {"cleaning", "split.csv", "config.json", "metrics.jsonl", "evaluation.json", "submission.zip", "score"}
     assert left <= {path.name for path in (place / "run").iterdir()}
-    measured = metrics_by_set(Run(place / "run").rows(Measurement), "validation", 1)
-    assert measured["clean"].accuracy >= 0.70
 
     # The same folder: what the notebooks have trained goes on to be scored by the command line.
-    told = run_in("bloodcells", "run", "--data", "cells.npz", "--init", "kit", "--tta", "0", "--out", "run")
-    assert "zip scored on the clean hold-out" in told
+    recipe = ("--recipe", "glance.toml", "--init", "scratch")
+    told = run_in("bloodcells", "run", "--data", "cells.npz", *recipe, "--tta", "0", "--out", "run")
+    assert "zip scored on the clean hold-out" in told and "already trained" in told
     assert (place / "run" / "report" / "index.md").exists()
 
     run_in("bloodcells", "package", "--weights", "kit", "--tta", "0", "--out", "kit.zip")

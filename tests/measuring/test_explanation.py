@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from backbones import EVERY_BACKBONE
+from backbones import EVERY_BACKBONE, network_on
 from competitions import BLOOD
 
 from bloodcells.data.cells import CellSet
@@ -53,7 +53,7 @@ def test_a_map_is_the_evidence_for_the_class(network):
 @pytest.mark.parametrize("name", ["ConvNeXtTiny", "MobileNetV3Large"])
 def test_the_evidence_of_all_places_is_the_logit_up_to_a_factor(name):
     """Also where a normalisation stands between the mean over the places and the head."""
-    network = build_network(image_size=32, working_size=32, classes=4, backbone=name)
+    network = network_on(name)
     draw, backbone = np.random.default_rng(0), backbone_of(network)
     backbone.layers[-1].set_weights([draw.normal(1, 0.3, weight.shape) for weight in backbone.layers[-1].get_weights()])
     images = draw.uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
@@ -68,7 +68,7 @@ def test_the_evidence_of_all_places_is_the_logit_up_to_a_factor(name):
 
 @pytest.mark.parametrize("name", EVERY_BACKBONE)
 def test_every_backbone_shows_where_it_looked(published_backbone, name):
-    network = build_network(image_size=32, working_size=32, classes=4, backbone=name)
+    network = network_on(name)
     maps = activation_maps(network, np.full((1, 32, 32, 3), 90, np.uint8), np.array([2]))
     assert maps.shape == (1, 4, 4) and np.isfinite(maps).all()
 

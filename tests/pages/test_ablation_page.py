@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bloodcells.ablation.arms import ARMS as KNOWN_ARMS
 from bloodcells.ablation.arms import RECIPE_BASELINE, RECIPES, RETIRED
 from bloodcells.ablation.records import record_path, write_record
 from bloodcells.ablation.summary import AblationSummary, summarise
+from bloodcells.augmentation import pipeline
 from bloodcells.augmentation.policies import POLICIES, policy
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
@@ -45,7 +47,15 @@ def folder(invent_arms, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(folder) -> Path:
+def negatives() -> Iterator[None]:
+    """Every policy shows the negative of a cell, and traces nothing; `test_galleries` shows the policies' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "augmented_images", lambda images, policy, seed: 255 - images)
+        yield
+
+
+@pytest.fixture(scope="module")
+def page(folder, negatives) -> Path:
     cells = draw_smear(FEWEST_CELLS).cells
     return draw_ablation(folder, folder / "page", NEAR, "Invented", cells).parent
 
@@ -63,7 +73,6 @@ def rows(axes) -> list[str]:
     return [label.get_text() for label in axes.get_yticklabels()]
 
 
-@pytest.mark.trains
 def test_every_picture_is_written_and_shown(page):
     text = (page / "index.md").read_text(encoding="utf-8")
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
@@ -76,7 +85,6 @@ def test_every_picture_is_written_and_shown(page):
             assert (page / name).stat().st_size < 300_000
 
 
-@pytest.mark.trains
 def test_the_page_holds_the_figures_of_the_json(page):
     text = (page / "index.md").read_text(encoding="utf-8")
     value = read_json(page / "ablation.json")
@@ -89,7 +97,6 @@ def test_the_page_holds_the_figures_of_the_json(page):
             assert f"{100 * difference['mean']:+.1f} {interval}" in text
 
 
-@pytest.mark.trains
 def test_the_page_names_what_it_rests_on(page):
     text = (page / "index.md").read_text(encoding="utf-8")
     facts = ["2 to 3 seeds each", "| 0, 1, 2 |", "2 cores (Invented CPU), no GPU", "`cutmix` (2)"]
@@ -99,7 +106,6 @@ def test_the_page_names_what_it_rests_on(page):
         assert fact in text
 
 
-@pytest.mark.trains
 def test_drawn_again_it_is_the_same(page, folder, tmp_path):
     again = draw_ablation(folder, tmp_path, NEAR, "Invented").parent
     for path in again.iterdir():
@@ -108,7 +114,6 @@ def test_drawn_again_it_is_the_same(page, folder, tmp_path):
     assert "What the network sees" not in (again / "index.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.trains
 def test_an_ablation_is_no_run(page):
     assert read_records(page.parent) == {}
 
@@ -210,8 +215,7 @@ def test_every_arm_has_a_colour_of_its_own_in_its_figure():
         assert len({ARM_COLOURS[arm] for arm in figure}) == len(figure)
 
 
-@pytest.mark.trains
-def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(folder, invent_arms, tmp_path):
+def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(negatives, invent_arms, tmp_path):
     for record in invent_arms(["flips", "cutmix", "lion"], [0]):
         write_record(tmp_path, record)
     (tmp_path / "page").mkdir()

@@ -55,7 +55,7 @@ def test_batch_normalization_keeps_its_statistics_when_it_does_not_train(frozen,
     assert np.all(own.moving_mean == 0) and np.all(own.moving_variance == 1)
 
 
-@pytest.mark.trains
+@pytest.mark.usefixtures("small_backbone")
 def test_a_faster_network_predicts_the_same_and_shares_checkpoints(tmp_path):
     network = build_network(96, 32, 8)
     faster = faster_on_cpu(network)

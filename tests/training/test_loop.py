@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from backbones import EVERY_BACKBONE
+from backbones import EVERY_BACKBONE, network_on
 from invented_runs import ENVIRONMENT, begun_run
 
 from bloodcells.data.cells import CellSet
@@ -19,7 +19,7 @@ from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Environment, Epoch, Run
 from bloodcells.training import loop as training
 
-pytestmark = pytest.mark.usefixtures("small_backbone")
+pytestmark = pytest.mark.usefixtures("small_backbone", "no_graphs")
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
 WHOLE = Phase("fine-tuning", 2, "flips", 32, batch_size=16, learning_rate=1e-3, warmup_steps=2)
 CONFIG = Recipe(init="scratch", phases=(HEAD, WHOLE))
@@ -125,7 +125,7 @@ def test_a_folder_of_another_run_is_refused(complete, cells, change):
 
 
 def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does(published_backbone):
-    network = build_network(96, 32, 8, 0.2)
+    network = build_network(32, 32, 4)
     drops = [layer for layer in backbone_of(network).layers if isinstance(layer, keras.layers.Dropout)]
     own = [layer.rate for layer in drops]
     training._set_stochastic_depth(network, 0.0, "EfficientNetB3")
@@ -136,7 +136,7 @@ def test_stochastic_depth_rises_to_its_rate_as_kerass_own_does(published_backbon
 
 @pytest.mark.parametrize("name", EVERY_BACKBONE)
 def test_every_backbone_leaves_blocks_out_or_says_that_it_cannot(published_backbone, name, capsys):
-    network = build_network(32, 32, 3, backbone=name)
+    network = network_on(name)
     training._set_stochastic_depth(network, 0.4, name)
     rates = [layer.rate for layer in backbone_of(network).layers if isinstance(layer, keras.layers.Dropout)]
     assert rates == sorted(rates) and max(rates, default=0.4) > 0.3

@@ -1,3 +1,4 @@
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from bloodcells.network.network import (
     backbone_of,
     build_network,
 )
+from bloodcells.run import Run
 from bloodcells.training.start import KIT, initialise, starting_point, starting_recipe
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
@@ -37,8 +39,8 @@ def test_a_file_gives_its_features_behind_our_preprocessing(network, imagenet_li
     initialise(network, str(path))
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     features = keras.Model(network.input, network.get_layer("dropout").input)
-    expected = imagenet_like.predict_on_batch(pixels)
-    np.testing.assert_allclose(features.predict_on_batch(pixels), expected, atol=1e-3 * np.abs(expected).max())
+    expected = imagenet_like(pixels, training=False)
+    np.testing.assert_allclose(features(pixels, training=False), expected, atol=1e-3 * np.abs(expected).max())
 
 
 def test_weights_behind_another_preprocessing_are_refused(network, tmp_path):
@@ -84,12 +86,15 @@ def test_weights_of_a_run_come_with_their_head(network, tmp_path):
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
-def test_the_kit_knows_the_cells_at_another_size_too(published_backbone):
-    at_its_size, smaller = (build_network(image_size=96, working_size=size, classes=8) for size in (96, 64))
-    for network in (at_its_size, smaller):
+def test_the_kit_knows_the_cells_at_another_size_and_lends_its_features_to_other_classes(published_backbone, capsys):
+    smaller, of_shapes = build_network(96, 64, classes=8), build_network(64, 64, classes=5)
+    for network in (smaller, of_shapes):
         initialise(network, "kit")
-    weights = zip(at_its_size.get_weights(), smaller.get_weights(), strict=True)
+    assert "tells 8 classes apart, not 5: the head starts anew" in capsys.readouterr().out
+    weights = zip(*(backbone_of(network).get_weights() for network in (smaller, of_shapes)), strict=True)
     assert all(np.array_equal(one, other) for one, other in weights)
+    with h5py.File(Run(KIT).weights) as file:
+        assert np.array_equal(smaller.get_layer("probabilities").get_weights()[1], file["layers/dense/vars/1"])
     assert (KIT / "README.md").is_file()
 
 

@@ -12,7 +12,7 @@ from bloodcells.network.network import build_network
 from bloodcells.run import Config, HandedOn, Measurement, Run
 from bloodcells.weights.publishing import publish_weights
 
-pytestmark = pytest.mark.usefixtures("small_backbone")
+pytestmark = pytest.mark.usefixtures("small_backbone", "no_graphs")
 
 
 @pytest.fixture(scope="module")
