@@ -7,13 +7,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from competitions import BLOOD
 from data.sources.test_folder import pictures
 from invented_runs import begun_run
 
 from bloodcells import cli, walk
 from bloodcells.cleaning import calibration
-from bloodcells.data.cells import CellSet, save_cells
+from bloodcells.data.cells import save_cells
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError, say
 
@@ -95,17 +94,13 @@ class Model:
 
 
 @pytest.fixture
-def to_score(tmp_path):
+def to_score(smear_file, tmp_path):
     """A function that gives the arguments of score: code for model.py -> arguments."""
-    labels = np.arange(24) % 8
-    flat = np.broadcast_to((labels * 32 + 10).astype(np.uint8)[:, None, None, None], (24, 96, 96, 3))
-    labels[-1] = 0
 
     def arguments(code):
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
             archive.writestr("model.py", code)
-        save_cells(tmp_path / "test.npz", CellSet(flat, labels, "flat squares", BLOOD))
-        return ["score", str(tmp_path / "a.zip"), "--data", str(tmp_path / "test.npz"), "--out", str(tmp_path / "out")]
+        return ["score", str(tmp_path / "a.zip"), "--data", str(smear_file), "--out", str(tmp_path / "out")]
 
     return arguments
 
@@ -162,7 +157,7 @@ def test_nothing_of_others_reaches_the_terminal_raw(to_score, tmp_path, capsys, 
     forged = "\\x1b[2J\\r\\nerror: forged"
     codes = {
         "exception": f"raise ValueError('{forged}')", "import": f"import os; os.write(2, b'{forged}'); 1 / 0",
-        "remark": f"import tensorflow; print('{forged}'); raise OSError('{forged}')",
+        "output": f"print('{forged}'); raise OSError('{forged}')",
     }  # fmt: skip
     for code in codes.values():
         assert cli.main(to_score(f"{code}\n{BY_BRIGHTNESS}")) == 1
@@ -194,7 +189,7 @@ def test_score_with_another_interpreter(to_score, capsys):
 def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
     arguments = to_score(BY_BRIGHTNESS)
     bundle = str(tmp_path / "bundle.zip")
-    given = ["bundle", "--data", str(tmp_path / "test.npz"), "--solution", str(tmp_path / "a.zip"), "--out", bundle]
+    given = ["bundle", "--data", arguments[3], "--solution", str(tmp_path / "a.zip"), "--out", bundle]
     assert cli.main(given) == 0
     out = capsys.readouterr().out
     assert out.startswith("the solution scores accuracy ") and "competition.yaml" in out and "sha256 " in out
