@@ -79,7 +79,7 @@ def test_single_values_are_changed_and_phases_are_counted_from_0():
 
 
 REFUSED = {
-    "phases.0.epocs=5": r"recipe quick: phases.0: expected keys of name, epochs, .*, untouched, got 'epocs'",
+    "phases.0.epocs=5": r"recipe quick: phases.0: expected keys of name, epochs, .*, least_steps, got 'epocs'",
     "optimizer=lion": r"recipe quick: expected keys of backbone, precision, .*, dropout, got 'optimizer'",
     "seed=3": "got 'seed'",
     "phases=3": "got 'phases'",
@@ -127,3 +127,25 @@ def test_an_unknown_recipe_is_refused():
 
 def test_a_run_is_named_after_its_data_recipe_and_seed():
     assert run_name("data/training_set.npz", "quick", 3) == "training_set-quick-3"
+
+
+def test_few_cells_are_repeated_until_a_phase_has_its_least_steps():
+    head, whole = read_recipe("quick", "imagenet", 0).fitted_to(480).phases
+    assert (head.epochs, head.repeats, head.steps_in_epoch(480)) == (1, 9, 63)
+    assert (whole.epochs, whole.repeats, whole.steps_in_epoch(480)) == (2, 9, 63)
+
+
+def test_a_batch_is_no_larger_than_the_training_set():
+    head, _ = read_recipe("quick", "imagenet", 0).fitted_to(20).phases
+    assert (head.batch_size, head.repeats) == (20, 60)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("init", ["scratch", "kit", "imagenet"])
+def test_for_as_many_cells_as_the_competition_has_a_recipe_stays_as_it_is_written(name, init):
+    recipe = read_recipe(name, init, 0)
+    assert recipe.fitted_to(9_558) == recipe
+
+
+def test_a_new_head_takes_the_phases_that_begin_with_the_head():
+    assert read_recipe("full", "kit", 0, new_head=True).phases == read_recipe("full", "imagenet", 0).phases

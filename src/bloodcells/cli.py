@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bloodcells.data.cells import CellSet
     from bloodcells.data.sources import Reading
     from bloodcells.recipe import Recipe
-    from bloodcells.run import Request
+    from bloodcells.run import Request, Run
 
 DATA, RUNS = Path("data"), Path("runs")
 
@@ -71,7 +71,17 @@ def _run(options: argparse.Namespace) -> None:
         say(f"{part} accuracy: " + ", ".join(f"{name} {metrics.accuracy:.4f}" for name, metrics in sets.items()))
     for name, scores in summary.scores.items():
         say(f"zip scored on the {name} hold-out: {scores['accuracy']:.4f}")
-    say(f"upload {run.submission}; figures and tables: {page}")
+    warning = _warning_of_chance(run, TTA_VIEWS[options.tta])
+    say(warning or f"upload {run.submission}", f"figures and tables: {page}")
+
+
+def _warning_of_chance(run: "Run", views: int) -> str | None:
+    from bloodcells.measuring.chance import warning_of_chance
+    from bloodcells.run import Config, Measurement, metrics_by_set
+
+    clean = metrics_by_set(run.rows(Measurement), "validation", views)["clean"]
+    counts = [sum(row) for row in clean.confusion]
+    return warning_of_chance(clean.accuracy, counts, run.read(Config).competition.classes)
 
 
 def _new(options: argparse.Namespace) -> None:
@@ -122,14 +132,16 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from bloodcells import walk
     from bloodcells.corruption.corruption_error import be, relative_be
+    from bloodcells.network.inference import TTA_VIEWS
     from bloodcells.run import Run
 
-    parts = walk.parts_of(options.run, _cells(options))
+    parts, run = walk.parts_of(options.run, _cells(options)), Run(options.run)
     rows = walk.measure(options.run, parts, options.tta)
-    Run(options.run).note_commands(options.command)
+    run.note_commands(options.command)
     for (part, name), own in groupby(rows, lambda row: (row.part, row.set)):
         say(f"{part} {name}: " + ", ".join(f"{row.views} view(s) {row.metrics.accuracy:.4f}" for row in own))
-    say(f"all metrics: {options.run / 'evaluation.json'}")
+    warning = _warning_of_chance(run, TTA_VIEWS[options.tta])
+    say(*([warning] if warning else []), f"all metrics: {options.run / 'evaluation.json'}")
     if options.medmnist_c:
         row = walk.measure_medmnist_c(options.run, parts, options.medmnist_c)
         say(f"MedMNIST-C: balanced error {row.mean:.4f}, BE {be(row):.2f}, relative BE {relative_be(row):.2f}")
@@ -312,8 +324,8 @@ def _competition(options: argparse.Namespace) -> "Competition":
 def _recipe(options: argparse.Namespace) -> "Recipe":
     from bloodcells.training.start import starting_recipe
 
-    run = _run_folder(options)
-    recipe = starting_recipe(options.recipe, options.init, options.data, options.seed, options.set, run)
+    run, classes = _run_folder(options), _competition(options).classes
+    recipe = starting_recipe(options.recipe, options.init, options.data, classes, options.seed, options.set, run)
     say(f"init: {recipe.init}")
     return recipe
 

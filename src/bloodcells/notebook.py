@@ -43,7 +43,7 @@ class Settings:
 
     def training_config(self) -> Recipe:
         """The recipe, seed 0; an init ``auto`` becomes what `start.starting_point` makes of it."""
-        return starting_recipe(self.profile, self.init, self.data, run=self.run)
+        return starting_recipe(self.profile, self.init, self.data, chosen_competition().classes, run=self.run)
 
 
 def read_settings() -> Settings:

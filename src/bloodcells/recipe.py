@@ -1,8 +1,9 @@
 """What a training run is told. A recipe is a TOML file: one of ``recipes/``, by its name, or a competitor's own."""
 
+import math
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ class Phase:
 
     Attributes:
         name: of what is taught.
-        epochs: passes over the training cells.
+        epochs: parts of the phase, each measured and kept.
         policy: name of the augmentation policy.
         working_size: height and width at which the backbone sees the cells, pixels.
         batch_size: cells per step.
@@ -35,6 +36,8 @@ class Phase:
             at the first block (Huang et al. 2016, arXiv:1603.09382).
         untouched: share of the images that the policy's first layer alone changes, 0..1, so that the network and the
             statistics of its BatchNorm do not lose sight of clean cells.
+        repeats: passes over the training cells in an epoch.
+        least_steps: of the phase; few cells are repeated for them, as `fitted_to` says.
     """
 
     name: Name
@@ -47,6 +50,18 @@ class Phase:
     head_only: bool = False
     stochastic_depth: _Fraction = 0.2
     untouched: _Fraction = 0.0
+    repeats: Positive = 1
+    least_steps: Count = 0
+
+    def steps_in_epoch(self, cells: int) -> int:
+        """Batches of so many training cells in an epoch."""
+        return self.repeats * (cells // self.batch_size)
+
+    def fitted_to(self, cells: int) -> "Phase":
+        """The phase for so many training cells: no batch is larger, and they are repeated for the ``least_steps``."""
+        fitted = replace(self, batch_size=min(self.batch_size, cells))
+        times = math.ceil(self.least_steps / (self.epochs * fitted.steps_in_epoch(cells)))
+        return replace(fitted, repeats=self.repeats * max(1, times))
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,10 @@ class Recipe:
         """Of the last phase."""
         return self.phases[-1].policy
 
+    def fitted_to(self, cells: int) -> "Recipe":
+        """The recipe for so many training cells, phase by phase."""
+        return replace(self, phases=tuple(phase.fitted_to(cells) for phase in self.phases))
+
     def as_dict(self) -> dict[str, Any]:
         """The recipe as JSON-ready values, with the ``policy`` and the ``working_size`` of the trained network."""
         values = asdict(self)
@@ -103,7 +122,7 @@ def run_name(data: str, recipe: str, seed: int) -> str:
     return f"{Path(data).stem}-{Path(recipe).stem}-{seed}"
 
 
-def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = ()) -> Recipe:
+def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = (), new_head: bool = False) -> Recipe:
     """The recipe of a file, for weights that start at ``init``.
 
     Args:
@@ -112,13 +131,14 @@ def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = ()) ->
         seed: of the run.
         changes: ``key=value`` each, the value in TOML; ``phases.0.epochs=5`` is of the first phase that is done. A
             value that is no TOML is a text.
+        new_head: whether the head starts at random; the phases are then the file's own, whatever ``init`` is.
 
     Raises:
         KitError: the file is missing or no TOML, or a key is unknown, missing, of another type or out of its range.
     """
     values = read_settings(name, _FOLDER, RECIPES, "recipe")
     lists = {key: values.pop(key) for key in _STARTS if key in values}
-    phases = lists.get(f"from_{init}", lists.get("phases"))
+    phases = lists.get("phases") if new_head else lists.get(f"from_{init}", lists.get("phases"))
     if isinstance(phases, str):
         phases = read_settings(phases, _FOLDER, RECIPES, "recipe").get("phases")
     if not isinstance(phases, list) or not phases or not all(isinstance(phase, dict) for phase in phases):

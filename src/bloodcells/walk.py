@@ -139,7 +139,7 @@ def fit(parts: Parts, recipe: Recipe, folder: Path, devices: int = 1, request: R
             `loop.train` raises.
     """
     shipped(MODEL)
-    train(parts.train, parts.sets("validation"), recipe, folder, devices, request)
+    train(parts.train, parts.sets("validation"), recipe.fitted_to(len(parts.train)), folder, devices, request)
 
 
 def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ...]:

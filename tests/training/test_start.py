@@ -2,6 +2,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from competitions import BLOOD
 from invented_runs import begun_run
 
 from bloodcells.errors import KitError
@@ -158,6 +159,35 @@ def test_a_file_of_another_backbone_than_told_is_refused(network, tmp_path):
 
 def test_the_kits_weights_start_no_other_backbone():
     with pytest.raises(KitError, match=r"the kit's weights are of EfficientNetB3: .* for ConvNeXtTiny, got kit"):
-        starting_recipe("quick", "kit", "synthetic", changes=["backbone=ConvNeXtTiny"])
-    assert starting_recipe("quick", "auto", "synthetic", changes=["backbone=ConvNeXtTiny"]).init == "scratch"
-    assert starting_recipe("quick", "auto", "synthetic").init == "kit"
+        starting_recipe("quick", "kit", "synthetic", BLOOD.classes, changes=["backbone=ConvNeXtTiny"])
+    assert (
+        starting_recipe("quick", "auto", "synthetic", BLOOD.classes, changes=["backbone=ConvNeXtTiny"]).init
+        == "scratch"
+    )
+    assert starting_recipe("quick", "auto", "synthetic", BLOOD.classes).init == "kit"
+
+
+EIGHT_OTHERS = tuple(f"flower {place}" for place in range(8))
+
+
+@pytest.mark.parametrize(
+    ("classes", "new_head"),
+    [(BLOOD.classes, False), (tuple(map(str.upper, BLOOD.classes)), False), (EIGHT_OTHERS, True),
+     (BLOOD.classes[::-1], True), (BLOOD.classes[:5], True)],
+)  # fmt: skip
+def test_a_head_of_other_classes_by_name_is_trained_first(classes, new_head):
+    phases = starting_recipe("quick", "kit", "a folder", classes).phases
+    assert [phase.head_only for phase in phases] == ([True, False] if new_head else [False])
+
+
+def test_eight_other_classes_take_the_backbone_alone(tmp_path, capsys):
+    run = begun_run(tmp_path)
+    trained = build_network(image_size=32, working_size=32, classes=8)
+    trained.save_weights(run.weights)
+    for classes, as_it_was in ((BLOOD.classes, True), (EIGHT_OTHERS, False)):
+        network = build_network(image_size=32, working_size=32, classes=8)
+        initialise(network, str(run.weights), classes=classes)
+        assert np.array_equal(network.get_weights()[-2], trained.get_weights()[-2]) == as_it_was
+        pairs = zip(backbone_of(trained).get_weights(), backbone_of(network).get_weights(), strict=True)
+        assert all(np.array_equal(one, other) for one, other in pairs)
+    assert capsys.readouterr().out == "weights.weights.h5 tells 8 other classes apart: the head starts anew, for 8\n"

@@ -74,7 +74,7 @@ def train(
     with scope():
         network, done = _resumed(recipe, training, run)
     if done == 0:
-        initialise(network, recipe.init, recipe.backbone)
+        initialise(network, recipe.init, recipe.backbone, training.competition.classes)
     run.go_on_in(_environment(done))
     for span in _spans(recipe):
         if done >= span.last:
@@ -101,9 +101,9 @@ def _fit(
 ) -> None:
     """Train the epochs of a phase that are not ``done`` yet."""
     phase = span.phase
-    steps = len(training) // phase.batch_size
+    steps, passes = phase.steps_in_epoch(len(training)), (done * phase.repeats, span.last * phase.repeats)
     network.fit(
-        training_batches(training, phase.policy, phase.batch_size, seed, done, span.last, phase.untouched),
+        training_batches(training, phase.policy, phase.batch_size, seed, *passes, phase.untouched),
         initial_epoch=done,
         epochs=span.last,
         steps_per_epoch=steps,
@@ -177,7 +177,7 @@ def _compile(network: keras.Model, phase: Phase, recipe: Recipe, cells: int) -> 
 def _optimizer(phase: Phase, recipe: Recipe, cells: int) -> keras.optimizers.Optimizer:
     if phase.head_only:
         return keras.optimizers.Adam(phase.learning_rate)
-    steps = phase.epochs * (cells // phase.batch_size)
+    steps = phase.epochs * phase.steps_in_epoch(cells)
     warmup = min(phase.warmup_steps, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,

@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 
+from bloodcells.data.classes import spelled
 from bloodcells.errors import KitError, first_line, say
 from bloodcells.network.network import DEFAULT_BACKBONE, backbone_of, build_network
 from bloodcells.recipe import Recipe, read_recipe
@@ -24,9 +25,17 @@ _PATIENCE = 20.0  # seconds that a server may be silent
 
 
 def starting_recipe(
-    name: str, init: str, data: str, seed: int = 0, changes: Sequence[str] = (), run: Path | None = None
+    name: str,
+    init: str,
+    data: str,
+    classes: Sequence[str],
+    seed: int = 0,
+    changes: Sequence[str] = (),
+    run: Path | None = None,
 ) -> Recipe:
     """What `recipe.read_recipe` gives, with an ``init`` of ``auto`` resolved by `starting_point`.
+
+    Trained weights that tell other ``classes`` apart start a backbone alone: their phases are those of a new head.
 
     Raises:
         KitError: the recipe is refused, or starts another backbone with the kit's weights.
@@ -38,7 +47,8 @@ def starting_recipe(
             f"the kit's weights are of {DEFAULT_BACKBONE}: expected --init imagenet, scratch or a file for "
             f"{told.backbone}, got kit. Give one."
         )
-    return read_recipe(name, start, seed, changes)
+    path = _trained_at(start)
+    return read_recipe(name, start, seed, changes, new_head=is_trained(path) and not tells_apart(path, classes))
 
 
 def starting_point(init: str, data: str, run: Path | None = None, backbone: str = DEFAULT_BACKBONE) -> str:
@@ -64,7 +74,9 @@ def starting_point(init: str, data: str, run: Path | None = None, backbone: str 
     return "imagenet"
 
 
-def initialise(network: keras.Model, init: str, backbone: str = DEFAULT_BACKBONE) -> None:
+def initialise(
+    network: keras.Model, init: str, backbone: str = DEFAULT_BACKBONE, classes: Sequence[str] | None = None
+) -> None:
     """Load the backbone's starting weights into ``network``, in place.
 
     The layers are copied one by one behind our own preprocessing, and the features of both backbones are compared,
@@ -73,10 +85,11 @@ def initialise(network: keras.Model, init: str, backbone: str = DEFAULT_BACKBONE
     Args:
         network: what `network.build_network` gives.
         init: ``scratch`` (nothing is done), ``imagenet`` (downloaded once by Keras, then cached), ``kit`` (what comes
-            with the kit, head included if the classes are as many), the path of an ``.h5`` file for
+            with the kit, head included if the classes are the same), the path of an ``.h5`` file for
             ``keras.applications.EfficientNetB3(include_top=False)`` (or ``backbone``) on RGB 0..255, or the path of
-            a ``.weights.h5`` file that this kit has trained, head included.
+            a ``.weights.h5`` file that this kit has trained, head included if the classes are the same.
         backbone: that ``network`` was built with.
+        classes: that it is to tell apart; None where nobody looks at its head.
 
     Raises:
         KitError: no network and nothing cached; the file is missing, is not of this backbone, or expects
@@ -84,9 +97,9 @@ def initialise(network: keras.Model, init: str, backbone: str = DEFAULT_BACKBONE
     """
     if init == "scratch":
         return
-    path = Run(KIT).weights if init == "kit" else Path(init)
+    path = _trained_at(init)
     if is_trained(path):
-        _load_trained(network, path, backbone)
+        _load_trained(network, path, backbone, classes)
         return
     source = _source_backbone(init, backbone, backbone_of(network).input_shape[1:])
     for own, given in zip(_weighted(backbone_of(network)), _weighted(source), strict=True):
@@ -107,19 +120,34 @@ def is_trained(path: Path) -> bool:
         return "layers/functional" in weights
 
 
-def _load_trained(network: keras.Model, path: Path, backbone: str) -> None:
-    """Everything, or the backbone alone where the head is for another number of classes."""
+def tells_apart(path: Path, classes: Sequence[str]) -> bool:
+    """Whether the trained weights at ``path`` are of these classes: by name where their run says it, else by number."""
+    run = Run(path.parent)
+    if path == run.weights and run.holds(Config):
+        return [*map(spelled, run.read(Config).competition.classes)] == [*map(spelled, classes)]
+    return _classes_in(path) == len(classes)
+
+
+def _trained_at(init: str) -> Path:
+    return Run(KIT).weights if init == "kit" else Path(init)
+
+
+def _classes_in(path: Path) -> int:
+    with h5py.File(path) as weights:
+        return int(weights["layers/dense/vars/1"].shape[0]) if "layers/dense/vars/1" in weights else 0
+
+
+def _load_trained(network: keras.Model, path: Path, backbone: str, classes: Sequence[str] | None) -> None:
+    """Everything, or the backbone alone where the head is for other classes."""
     try:
-        with h5py.File(path) as weights:
-            classes = weights["layers/dense/vars/1"].shape[0]
-        if classes == network.output_shape[-1]:
+        known, wanted = _classes_in(path), network.output_shape[-1]
+        if known == wanted and (classes is None or tells_apart(path, classes)):
             with _no_layer_at_random():
                 network.load_weights(path)
             return
-        wanted = network.output_shape[-1]
-        say(f"{path.name} tells {classes} classes apart, not {wanted}: the head starts anew")
+        say(f"{path.name} tells {known} other classes apart: the head starts anew, for {wanted}")
         size = backbone_of(network).input_shape[1]
-        trained = build_network(size, size, classes, backbone=backbone)
+        trained = build_network(size, size, known, backbone=backbone)
         # In a file, a network that resizes its input has one layer more, but the same names.
         with _no_layer_at_random():
             trained.load_weights(path)
