@@ -1,12 +1,14 @@
 """The file of facts of a new competition, from its pictures."""
 
 import json
+import tomllib
 from pathlib import Path
 
-from bloodcells.competition import BLOOD_CELLS, read_competition
+from bloodcells.competition import BLOOD_CELLS, Competition, read_competition
 from bloodcells.data.sources.found import Found
+from bloodcells.decoding import decoded
 from bloodcells.errors import KitError
-from bloodcells.files import replacing
+from bloodcells.files import write_text
 from bloodcells.measuring.evaluation import METRICS
 
 SMALLEST, LARGEST = 32, 96
@@ -26,9 +28,12 @@ def write_competition(path: Path, title: str, found: Found, force: bool = False)
     """
     if path.exists() and not force:
         raise KitError(f"{path} exists already. Choose another name with --out, or replace it with --force.")
-    with replacing(path) as beside:
-        beside.write_text(_facts(title, found), encoding="utf-8", newline="\n")
-        read_competition(beside)
+    text = _facts(title, found)
+    try:
+        decoded(tomllib.loads(text), Competition)
+    except ValueError as error:
+        raise KitError(f"{path}: {error}. Give another name, or rename the classes.") from error
+    write_text(path, text)
 
 
 def _facts(title: str, found: Found) -> str:
