@@ -1,10 +1,13 @@
 """The notebooks are well formed and light; `test_wheel.py` runs them."""
 
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from reports.make.notebooks import open_elsewhere
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -26,6 +29,13 @@ def test_notebook_is_well_formed_and_light(path: Path) -> None:
     assert opening.cell_type == "markdown"
     assert all(f"**{word}**" in opening.source for word in ("Reads", "Writes", "Costs"))
     assert closing.cell_type == "code" and "assert " in closing.source
+
+
+def test_they_open_elsewhere_from_the_address_that_pyproject_names(tmp_path: Path) -> None:
+    """Writing the links and the cell that installs again changes nothing."""
+    shutil.copytree(REPOSITORY / "notebooks", tmp_path / "notebooks")
+    for path in open_elsewhere(tmp_path / "notebooks", REPOSITORY / "pyproject.toml"):
+        assert path.read_bytes() == (REPOSITORY / "notebooks" / path.name).read_bytes(), "run make reports"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

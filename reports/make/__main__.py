@@ -14,7 +14,7 @@ from bloodcells.pages.ablation_page import redraw_ablation
 from bloodcells.pages.run_page import redraw_run
 from reports.make.cleaning_benchmarks import write_benchmark_page
 from reports.make.model_card import write_model_card
-from reports.make.notebooks import execute
+from reports.make.notebooks import execute, open_elsewhere
 from reports.make.readme import write_readme
 from reports.make.report import build_report
 from reports.make.speed_page import write_speed_page
@@ -43,6 +43,7 @@ def main() -> str | None:
 def made_pages(repository: Path) -> Iterator[Path]:
     """Write page after page, those first whose pictures another one shows; give the path of each."""
     reports = repository / "reports"
+    yield from open_elsewhere(repository / "notebooks", repository / "pyproject.toml")
     for record in sorted(reports.glob("*/record.json")):
         yield redraw_run(record.parent)
     for ablation in (ABLATION, RECIPES):

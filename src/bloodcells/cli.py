@@ -1,7 +1,7 @@
 """The command line: parse, call one function, print one summary.
 
-Exit codes: 0 done, 1 refused or failed (one line says why), 2 wrong usage, 130 interrupted, 143 terminated, 141 where
-nobody reads what is printed.
+Exit codes: 0 done, 1 refused or failed (one line says why), 2 wrong usage, 3 stopped after --minutes, 130
+interrupted, 143 terminated, 141 where nobody reads what is printed.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace) -> None:
     run, recipe = Run(_run_folder(options)), _recipe(options)
     summary = walk.walk(
         _cells(options), recipe, options.tta, run.folder, _cleaning(options), options.devices,
-        _request(options),
+        _request(options), options.minutes,
     )  # fmt: skip
     page = draw_run(run.folder, run.report)
     for part in walk.CORRUPTION_SEEDS:
@@ -125,7 +125,7 @@ def _train(options: argparse.Namespace) -> None:
 
     run, recipe = _run_folder(options), _recipe(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
-    walk.fit(parts, recipe, run, options.devices, _request(options))
+    walk.fit(parts, recipe, run, options.devices, _request(options), options.minutes)
     say(f"trained: {run}. Next: bloodcells evaluate --run {run} {_source_in_words(options)}")
 
 
@@ -384,6 +384,8 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--seed", type=int, default=0, help="of training; data and split do not change with it")
         verb.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs to train on at once, each with its "
                           "share of every batch (default: 1)")  # fmt: skip
+        verb.add_argument("--minutes", type=float, metavar="N", help="stop the training at the last end of an epoch "
+                          "that fits into so many; the same command goes on (default: train to the end)")  # fmt: skip
         verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-RECIPE-SEED)")
         _add_yes(verb)
     _add_tta(whole)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from bloodcells.errors import KitError, first_line, printable
+from bloodcells.errors import KitError, OutOfTime, first_line, printable
 
 _CLOSED_PIPE = 128 + signal.SIGPIPE
 
@@ -69,6 +69,8 @@ def _told(error: BaseException) -> tuple[int, str]:
         return 130, "interrupted: the same command goes on where it stopped"
     if isinstance(error, BrokenPipeError):
         return _CLOSED_PIPE, ""
+    if isinstance(error, OutOfTime):
+        return 3, f"stopped: {error}"
     if isinstance(error, KitError):
         return 1, f"error: {error}"
     if isinstance(error, ImportError) and (versions := _other_versions()):

@@ -17,6 +17,10 @@ class KitError(Exception):
         return printable(super().__str__())
 
 
+class OutOfTime(KitError):
+    """The minutes are over that the user gave; what was begun is kept, and the same command goes on with it."""
+
+
 def printable(text: str) -> str:
     """``text`` as one line whose control characters are spelled out: a terminal obeys them, wherever they come from."""
     line = " ".join(text.splitlines())

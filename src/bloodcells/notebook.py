@@ -8,6 +8,7 @@ from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import KNOWN, open_source
 from bloodcells.errors import KitError
+from bloodcells.platforms import bring_earlier_run, this_platform
 from bloodcells.recipe import Recipe, run_name
 from bloodcells.training.start import STARTS, starting_recipe
 
@@ -20,13 +21,15 @@ class Settings:
     notebook, so that no output names a user's folder.
 
     Attributes:
-        data: ``BLOODCELLS_DATA``: an ``.npz``, ``synthetic`` or ``bloodmnist``. By default
-            ``data/training_set.npz`` where it exists, else ``synthetic``.
+        data: ``BLOODCELLS_DATA``: an ``.npz``, ``synthetic`` or ``bloodmnist``. By default the ``training_set.npz``
+            in ``data/``, beside the notebook, among Kaggle's inputs or in Drive; ``synthetic`` where there is none.
         profile: ``BLOODCELLS_PROFILE``, by default ``quick``.
         init: ``BLOODCELLS_INIT``: ``imagenet``, ``kit``, ``scratch`` or an ``.h5`` file. By default
             ``auto``.
         cells: ``BLOODCELLS_CELLS``: how many cells the synthetic smear draws; its own default when None.
-        run: ``BLOODCELLS_RUN``: the run folder of all five, by default the one of ``bloodcells run``.
+        run: ``BLOODCELLS_RUN``: the run folder of all five, by default the one of ``bloodcells run``; on Colab in
+            Drive, on Kaggle in ``/kaggle/working``.
+        minutes: ``BLOODCELLS_MINUTES``: after so many the training stops at the end of an epoch; never when None.
         cache: folder of downloads.
     """
 
@@ -35,6 +38,7 @@ class Settings:
     init: str
     cells: int | None
     run: Path
+    minutes: float | None
     cache: Path
 
     def open_cells(self) -> CellSet:
@@ -47,25 +51,32 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """The settings of a notebook that runs in ``notebooks/``, or in the folder above it.
+    """The settings of a notebook that runs in ``notebooks/``, or in the folder above it, or on Colab or Kaggle.
 
     Raises:
-        KitError: ``BLOODCELLS_CELLS`` is not a number.
+        KitError: ``BLOODCELLS_CELLS`` or ``BLOODCELLS_MINUTES`` is not a number.
     """
     root = Path("..") if Path.cwd().name == "notebooks" else Path()
-    told = {name: os.environ.get(f"BLOODCELLS_{name}", "") for name in ("DATA", "PROFILE", "INIT", "CELLS", "RUN")}
-    if told["CELLS"] and not told["CELLS"].isdecimal():
-        raise KitError(f"BLOODCELLS_CELLS: expected a number, got {told['CELLS']!r}. Give one or leave it out.")
-    own_cells = Path("data/training_set.npz")
-    data = told["DATA"] or (str(own_cells) if (root / own_cells).exists() else "synthetic")
+    platform = this_platform(root)
+    if platform.note:
+        print(platform.note)
+    names = ("DATA", "PROFILE", "INIT", "CELLS", "RUN", "MINUTES")
+    told = {name: os.environ.get(f"BLOODCELLS_{name}", "") for name in names}
+    for name in ("CELLS", "MINUTES"):
+        if told[name] and not told[name].isdecimal():
+            raise KitError(f"BLOODCELLS_{name}: expected a number, got {told[name]!r}. Give one or leave it out.")
+    data = told["DATA"] if told["DATA"] in KNOWN else str(root / told["DATA"]) if told["DATA"] else platform.data()
     profile = told["PROFILE"] or "quick"
     init = told["INIT"] or "auto"
-    run = told["RUN"] or Path("runs") / run_name(Path(data).stem + told["CELLS"], profile, seed=0)
+    named = Path("runs") / run_name(Path(data).stem + told["CELLS"], profile, seed=0)
+    run = root / told["RUN"] if told["RUN"] else platform.kept / named
+    bring_earlier_run(run)
     return Settings(
-        data=data if data in KNOWN else str(root / data),
+        data=data,
         profile=profile,
         init=init if init in STARTS else str(root / init),
         cells=int(told["CELLS"]) if told["CELLS"] else None,
-        run=root / run,
+        run=run,
+        minutes=float(told["MINUTES"]) if told["MINUTES"] else None,
         cache=root / "data",
     )

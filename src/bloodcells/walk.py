@@ -131,15 +131,24 @@ def parts_of(folder: Path, cells: CellSet) -> Parts:
     return parts
 
 
-def fit(parts: Parts, recipe: Recipe, folder: Path, devices: int = 1, request: Request = FROM_PYTHON) -> None:
+def fit(
+    parts: Parts,
+    recipe: Recipe,
+    folder: Path,
+    devices: int = 1,
+    request: Request = FROM_PYTHON,
+    minutes: float | None = None,
+) -> None:
     """Train, or go on training, in ``folder``; the clean and the corrupted validation set are measured every epoch.
+
+    ``devices``, ``request`` and ``minutes`` are those of `loop.train`.
 
     Raises:
         KitError: ``model.py`` is not there for the zip, which is found before the training and not after it, or what
             `loop.train` raises.
     """
     shipped(MODEL)
-    train(parts.train, parts.sets("validation"), recipe.fitted_to(len(parts.train)), folder, devices, request)
+    train(parts.train, parts.sets("validation"), recipe.fitted_to(len(parts.train)), folder, devices, request, minutes)
 
 
 def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ...]:
@@ -230,8 +239,9 @@ def walk(
     settings: CleaningSettings,
     devices: int = 1,
     request: Request = FROM_PYTHON,
+    minutes: float | None = None,
 ) -> Summary:
-    """All stages, from ``cells`` to a scored zip in ``folder``, trained on ``devices``; return what it records."""
+    """All stages, from ``cells`` to a scored zip in ``folder``, trained as `fit` does; return what it records."""
     run, seconds = Run(folder), dict[str, float]()
 
     @contextmanager
@@ -245,7 +255,7 @@ def walk(
     sizes = {part: len(getattr(parts, part)) for part in PARTS}
     say(f"{len(cells)} images, kept: {', '.join(f'{size} {part}' for part, size in sizes.items())}")
     with timed("train"):
-        fit(parts, recipe, folder, devices, request)
+        fit(parts, recipe, folder, devices, request, minutes)
     with timed("evaluate"):
         measure(folder, parts, tta_level)
     with timed("package and score"):

@@ -12,7 +12,7 @@ from invented_runs import ENVIRONMENT, begun_run
 
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, OutOfTime
 from bloodcells.files import WEIGHTS
 from bloodcells.network.network import backbone_of, build_network
 from bloodcells.recipe import Phase, Recipe
@@ -82,6 +82,14 @@ def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
         strict=True,
     ):
         np.testing.assert_array_equal(before, after)
+
+
+def test_after_the_minutes_it_stops_at_the_end_of_an_epoch(cells, tmp_path):
+    recipe = replace(CONFIG, phases=(replace(HEAD, epochs=2),))
+    with pytest.raises(OutOfTime, match="0 minutes are over after epoch 1 of 2. The same command goes on there"):
+        training.train(cells, {}, recipe, tmp_path, minutes=0)
+    assert [record.epoch for record in Run(tmp_path).rows(Epoch)] == [1]
+    assert not Run(tmp_path).weights.exists()
 
 
 def test_a_complete_run_is_used_and_not_trained_again(complete, cells, capsys):

@@ -33,6 +33,28 @@ class StopOnNaN(keras.callbacks.Callback):
             )
 
 
+class StopInTime(keras.callbacks.Callback):
+    """Ends training after the last epoch that fits into so many ``minutes`` from now on; one is always trained.
+
+    The next epoch is expected to take as long as the longest so far, all that is done at its end included.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        super().__init__()
+        self.ends = time.monotonic() + 60 * minutes
+        self.longest = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stop where the next epoch would end too late."""
+        now = time.monotonic()
+        self.longest = max(self.longest, now - self.began)
+        self.model.stop_training = now + self.longest > self.ends
+
+
 class EpochEnd(keras.callbacks.Callback):
     """After every epoch: measure the validation sets, write the line of metrics, then keep a checkpoint.
 

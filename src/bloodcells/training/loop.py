@@ -7,7 +7,7 @@ the next epoch follows from the seed and the epoch.
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +18,11 @@ from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
-from bloodcells.errors import KitError, first_line, say
+from bloodcells.errors import KitError, OutOfTime, first_line, say
 from bloodcells.network.network import BACKBONES, backbone_of, build_network
 from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import FROM_PYTHON, Config, Environment, Request, Run
-from bloodcells.training.callbacks import EpochEnd, StopOnNaN
+from bloodcells.training.callbacks import EpochEnd, StopInTime, StopOnNaN
 from bloodcells.training.cpu_layers import faster_on_cpu
 from bloodcells.training.devices import computing_in, dtype_policy, spread_over
 from bloodcells.training.losses import training_loss
@@ -37,6 +37,7 @@ def train(
     folder: Path,
     devices: int = 1,
     request: Request = FROM_PYTHON,
+    minutes: float | None = None,
 ) -> keras.Model:
     """Train a network into the run ``folder``, or go on with the run that is there.
 
@@ -47,6 +48,7 @@ def train(
         folder: of the run; made if it is absent.
         devices: among which every batch is shared out, as `devices.spread_over` says.
         request: what the user typed, to be recorded.
+        minutes: training stops at the last end of an epoch that fits into them.
 
     Returns:
         The trained network, as `Run.network` gives it.
@@ -54,6 +56,7 @@ def train(
     Raises:
         KitError: the folder holds another run, the initial weights cannot be had, there are fewer cells than a
             batch or fewer devices, or the loss became NaN.
+        OutOfTime: the minutes are over before the training is; the same call goes on with it.
     """
     scope = spread_over(devices)
     largest = max(phase.batch_size for phase in recipe.phases)
@@ -76,6 +79,7 @@ def train(
     if done == 0:
         initialise(network, recipe.init, recipe.backbone, training.competition.classes)
     run.go_on_in(_environment(done))
+    stop = [StopInTime(minutes)] if minutes is not None else []
     for span in _spans(recipe):
         if done >= span.last:
             continue
@@ -84,8 +88,11 @@ def train(
                 if done > 0:
                     network = _at_size(span.phase.working_size, network, recipe, training.competition)
                 _compile(network, span.phase, recipe, len(training))
-        _fit(network, training, validation, recipe.seed, span, done, run)
-        done = span.last
+        done = _fit(network, training, validation, recipe.seed, span, done, run, stop)
+        if network.stop_training and done < recipe.epochs:
+            raise OutOfTime(
+                f"{minutes:g} minutes are over after epoch {done} of {recipe.epochs}. The same command goes on there."
+            )
     with run.finishing() as beside:
         return _save_plain(network, recipe, training.competition, beside)
 
@@ -98,19 +105,21 @@ def _fit(
     span: "_Span",
     done: int,
     run: Run,
-) -> None:
-    """Train the epochs of a phase that are not ``done`` yet."""
+    stop: Sequence[keras.callbacks.Callback],
+) -> int:
+    """Train the epochs of a phase that are not ``done`` yet, or those until ``stop``; return how many are done then."""
     phase = span.phase
     steps, passes = phase.steps_in_epoch(len(training)), (done * phase.repeats, span.last * phase.repeats)
-    network.fit(
+    history = network.fit(
         training_batches(training, phase.policy, phase.batch_size, seed, *passes, phase.untouched),
         initial_epoch=done,
         epochs=span.last,
         steps_per_epoch=steps,
         shuffle=False,
-        callbacks=[StopOnNaN(), EpochEnd(run, phase.name, validation, phase.batch_size * steps)],
+        callbacks=[StopOnNaN(), EpochEnd(run, phase.name, validation, phase.batch_size * steps), *stop],
         verbose=1 if sys.stdout.isatty() else 2,
     )
+    return done + len(history.epoch)
 
 
 def _environment(done: int = 0) -> Environment:
