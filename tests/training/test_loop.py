@@ -86,7 +86,7 @@ def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
 
 def test_after_the_minutes_it_stops_at_the_end_of_an_epoch(cells, tmp_path):
     recipe = replace(CONFIG, phases=(replace(HEAD, epochs=2),))
-    with pytest.raises(OutOfTime, match="0 minutes are over after epoch 1 of 2. The same command goes on there"):
+    with pytest.raises(OutOfTime, match=r"0 minutes are over after epoch 1 of 2\. The same command goes on there"):
         training.train(cells, {}, recipe, tmp_path, minutes=0)
     assert [record.epoch for record in Run(tmp_path).rows(Epoch)] == [1]
     assert not Run(tmp_path).weights.exists()
