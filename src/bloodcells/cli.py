@@ -215,9 +215,9 @@ def _score(options: argparse.Namespace) -> None:
     with redirect_stdout(sys.stderr):
         test_set = Bundle(options.bundle, _competition(options)) if options.bundle else _cells(options)
         if options.worker:
-            scores, agreement = score_with_worker(options.zip, test_set, work, options.worker, tell)
+            scores, agreement = score_with_worker(options.zip, test_set, work, options.worker, tell, options.sandbox)
         else:
-            scores, agreement = score(options.zip, test_set, work, tell=tell), None
+            scores, agreement = score(options.zip, test_set, work, tell=tell, sandbox=options.sandbox), None
     if options.json:
         print(json.dumps(scores))
         return
@@ -454,6 +454,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_competition(score)
     score.add_argument("--worker", metavar="PYTHON", help="score with this interpreter as well, one with the versions "
                        "of the competition's machine, and refuse a zip that answers otherwise there")  # fmt: skip
+    score.add_argument("--sandbox", default="auto", metavar="HOW", help="auto: bubblewrap where it is installed; "
+                       "required: it, or a refusal, for strangers' zips; docker or docker=IMAGE; none (default: "
+                       "auto)")  # fmt: skip
     score.add_argument("--out", type=Path, help="folder to work in (default: runs/score/ZIP)")
     score.add_argument("--json", action="store_true", help="print the scores as one JSON object and nothing else")
 

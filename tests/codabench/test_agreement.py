@@ -78,7 +78,7 @@ def answering_otherwise(change: Callable[[Path], None]) -> Callable[..., Any]:
 
     def score_otherwise(zip_path: Path, test_set: CellSet, work: Path, **options: Any) -> dict[str, float]:
         scores = score(zip_path, test_set, work, **options)
-        change(work / "prediction" / "app" / "output")
+        change(work / "scoring" / "app" / "input" / "res")
         return scores
 
     return score_otherwise

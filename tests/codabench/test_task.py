@@ -50,7 +50,7 @@ def test_the_first_phase_says_which_task_is_scored(unpacked: Callable[[Change], 
 
     task = unpacked(two_phases)
     assert (task.scoring_program / "scoring.py").is_file()
-    assert (task.time_limit, task.columns, task.cells_sha256) == (9, BLOOD.leaderboard, brightness_cells.sha256)
+    assert (task.time_limit, task.columns, task.cells.sha256) == (9, BLOOD.leaderboard, brightness_cells.sha256)
 
 
 def test_what_codabench_reads_and_the_worker_does_not_is_let_through(unpacked: Callable[[Change], Task]) -> None:

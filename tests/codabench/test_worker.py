@@ -2,6 +2,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,22 +110,24 @@ def test_what_no_score_has_made_is_neither_removed_nor_replaced(
     assert (work / "submission" / "model.py").read_text() == "mine"
 
 
-def test_a_killed_score_leaves_its_labels_to_nobody(
+def test_neither_truth_nor_scoring_program_is_on_the_disk_before_the_prediction_has_ended(
     pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next one removes them, as a process that is killed cannot."""
-    work, reference = tmp_path / "work", "*/reference_data/labels.npy"
+    work, ended = tmp_path / "work", []
 
-    def killed(*_, **__):
-        shutil.copytree(next(work.glob(reference)).parent, work / ".part-abcdefghtask" / "reference_data")
-        raise KeyboardInterrupt
+    def found() -> list[str]:
+        return sorted(path.name for path in work.rglob("*") if path.name in ("labels.npy", "scoring.py"))
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(worker, "_prediction_run", killed)
-        score(pack_zip(), brightness_cells, work, checks=False)
-    assert len(list(work.glob(reference))) == 1
+    def run_and_look(stage: worker.Stage, *arguments: Any) -> worker.Ended:
+        before = found()
+        assert (before == []) == (stage.name != "scoring")
+        ended.append(stage.name)
+        return run_program(stage, *arguments)
+
+    run_program = worker.run_program
+    monkeypatch.setattr(worker, "run_program", run_and_look)
     score(pack_zip(), brightness_cells, work, checks=False)
-    assert list(work.glob(reference)) == []
+    assert ended == ["inspection", "prediction", "scoring"] and found() == ["labels.npy", "scoring.py"]
 
 
 def with_scoring_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: Callable[[str], str]) -> None:
@@ -136,16 +139,16 @@ def with_scoring_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change
     monkeypatch.setattr(stages, "PROGRAMS", programs)
 
 
-BAD_PREDICTIONS = {
-    "missing": ("unlink()", "got no such file."),
-    "empty": ("write_text('')", "got an empty file."),
-    "extra column": ("write_text('label\\n' + '3,0.5\\n' * 16)", "got more than one column, '3,0.5', at index 0."),
-    "no header": ("write_text('3\\n' * 16)", "got '3' in line 1."),
-    "text": ("write_text('label\\n3\\nplatelet\\n')", "got 'platelet' at index 1. Write numbers."),
-    "too many": ("write_text('label\\n' + '3\\n' * 18)", "got 18 labels for 16 images: first surplus index 16."),
-    "too few": ("write_text('label\\n' + '3\\n' * 9)", "got 9 labels for 16 images: first missing index 9."),
-    "NaN": ("write_text('label\\n3\\nnan\\ninf\\n')", "got 2 NaN or infinite, first at index 1."),
-    "unknown class": ("write_text('label\\n3\\n8\\n-1\\n')", "got 2 other values, first 8 at index 1."),
+BAD_PREDICTIONS: dict[str, tuple[bytes | None, str]] = {
+    "missing": (None, "got no such file."),
+    "empty": (b"", "got an empty file."),
+    "extra column": (b"label\n" + b"3,0.5\n" * 16, "got more than one column, '3,0.5', at index 0."),
+    "no header": (b"3\n" * 16, "got '3' in line 1."),
+    "text": (b"label\n3\nplatelet\n", "got 'platelet' at index 1. Write numbers."),
+    "too many": (b"label\n" + b"3\n" * 18, "got 18 labels for 16 images: first surplus index 16."),
+    "too few": (b"label\n" + b"3\n" * 9, "got 9 labels for 16 images: first missing index 9."),
+    "NaN": (b"label\n3\nnan\ninf\n", "got 2 NaN or infinite, first at index 1."),
+    "unknown class": (b"label\n3\n8\n-1\n", "got 2 other values, first 8 at index 1."),
 }
 
 
@@ -153,7 +156,7 @@ BAD_PREDICTIONS = {
 def test_the_scoring_program_checks_the_predictions(
     brightness_cells: CellSet,
     tmp_path: Path,
-    change: str,
+    change: bytes | None,
     line: str,
     pack_zip: PackZip,
     monkeypatch: pytest.MonkeyPatch,
@@ -167,12 +170,15 @@ def test_the_scoring_program_checks_the_predictions(
     )
 
 
-def _changing_the_predictions(run_program: Callable[..., object], change: str) -> Callable[..., object]:
-    def run_and_change(stage: worker.Stage, *arguments: object) -> object:
-        end = run_program(stage, *arguments)
+def _changing_the_predictions(
+    run_program: Callable[..., worker.Ended], change: bytes | None
+) -> Callable[..., worker.Ended]:
+    def run_and_change(stage: worker.Stage, *arguments: Any) -> worker.Ended:
+        ended = run_program(stage, *arguments)
         if stage.name == "prediction":
-            eval(f"path.{change}", {"path": stage.app / "output" / "predictions.csv"})
-        return end
+            files = {name: content for name, content in ended.files.items() if name != "predictions.csv"}
+            ended = ended._replace(files=files if change is None else {**files, "predictions.csv": change})
+        return ended
 
     return run_and_change
 

@@ -14,7 +14,7 @@ from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json
 
-_OUTPUT = Path("prediction") / "app" / "output"
+_OUTPUT = Path("scoring") / "app" / "input" / "res"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Agreement:
 
 
 def score_with_worker(
-    zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str, tell: Tell
+    zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str, tell: Tell, sandbox: str = "auto"
 ) -> tuple[dict[str, float], Agreement | None]:
     """Score a zip here and with another interpreter, which has the last word: what it needs may be there alone.
 
@@ -56,15 +56,15 @@ def score_with_worker(
     """
     python = _interpreter(python)
     try:
-        scores = score(zip_path, test_set, work, tell=tell)
+        scores = score(zip_path, test_set, work, tell=tell, sandbox=sandbox)
     except SubmissionFailed as error:
         tell(f"{error}. The other environment decides")
         failed_here = str(error)
     else:
         tell(f"the same with {python}")
-        return scores, agree(zip_path, test_set, work, python)
+        return scores, agree(zip_path, test_set, work, python, sandbox)
     there = work / "worker"
-    scores = score(zip_path, test_set, there, python=python, tell=tell)
+    scores = score(zip_path, test_set, there, python=python, tell=tell, sandbox=sandbox)
     for name in RESULTS:
         shutil.copyfile(there / name, work / name)
     record = read_json(there / "run.json")
@@ -77,7 +77,7 @@ def score_with_worker(
     return scores, None
 
 
-def agree(zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str) -> Agreement:
+def agree(zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str, sandbox: str = "auto") -> Agreement:
     """Score a zip with another interpreter and compare with the run that `worker.score` has left in ``work``.
 
     ``work`` gets the folder ``worker`` with that second run, and ``agreement.json``; the remarks of its ``run.json``
@@ -88,6 +88,7 @@ def agree(zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str) -
         test_set: what ``work`` was scored on.
         work: of the first run.
         python: an interpreter with the versions of the machine that scores.
+        sandbox: as `sandbox.chosen_sandbox` takes it.
 
     Raises:
         KitError: the interpreter cannot be run, a label differs, or a probability by more than ``GOLDEN_TOLERANCE``;
@@ -95,7 +96,7 @@ def agree(zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str) -
     """
     python = _interpreter(python)
     there = work / "worker"
-    score(zip_path, test_set, there, checks=False, python=python)
+    score(zip_path, test_set, there, checks=False, python=python, sandbox=sandbox)
     result = _compare(work, there)
     write_json(work / "agreement.json", asdict(result))
     record = read_json(work / "run.json")

@@ -1,27 +1,27 @@
-"""One program in its own process, cut off from the kit, with limits on time, memory and output."""
+"""One program in a process of its own, with limits on time, memory, processes, and what it writes and prints."""
 
 import contextlib
-import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import psutil
 
-from bloodcells.errors import KitError
+from bloodcells.codabench.sandbox import MOST_PROCESSES, MOST_WRITTEN, NoSandbox, Place, Sandbox
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 _LOG_HEAD = 200_000
 _LOG_TAIL = 800_000
 _POLL_SECONDS = 0.1
+_ROUNDS = 50
+_SHELLS_SIGNAL = 128
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ class Machine:
         seconds: wall-clock time until it is killed.
         memory: bytes of resident memory, all its children included, at which it is killed.
         python: the interpreter; its installed packages are there, and no others.
+        sandbox: what holds it.
     """
 
     seconds: float
     memory: int
     python: str = sys.executable
+    sandbox: Sandbox = field(default_factory=NoSandbox)
 
 
 @dataclass(frozen=True)
@@ -63,106 +65,132 @@ class Finished:
 
 
 def run_isolated(
-    program: Path,
-    arguments: Sequence[str],
-    working_directory: Path,
-    logs: Path,
-    machine: Machine,
+    words: Sequence[str], app: Path, logs: Path, machine: Machine, working_directory: str = "/app"
 ) -> Finished:
-    """Run a Python program where nothing of the kit, the caller's folders or its environment can be seen.
+    """Run a Python program with nothing of the kit on its path, and nothing of the caller's environment.
 
-    Memory is watched by polling, because an address-space limit kills TensorFlow long before its resident
-    memory is large. There is no network for Python code; native code and child processes are not held back.
+    When it returns, the program has ended, and so has every process that it has started. Memory is watched by polling,
+    because an address-space limit kills TensorFlow long before its resident memory is large.
 
     Args:
-        program: the ``.py`` file.
-        arguments: its arguments.
-        working_directory: where it runs.
-        logs: folder for ``stdout.txt``, ``stderr.txt``, and an empty home and temporary folder.
+        words: the ``.py`` file and its arguments; paths begin with ``/app``.
+        app: the folder that stands for ``/app``.
+        logs: folder for ``stdout.txt`` and ``stderr.txt``.
         machine: the interpreter and the machine.
+        working_directory: where it runs, ``/app`` or below.
     """
-    folders = os.pathsep.join(package_folders(machine.python))
-    command = [machine.python, "-I", "-S", str(LAUNCHER), folders, str(program), *arguments]
+    logs.mkdir(parents=True, exist_ok=True)
+    place = Place(app, logs / "tmp", working_directory)
+    place.temporary.mkdir(exist_ok=True)
+    start = machine.sandbox.start(words, place, machine.python, machine.memory)
     started, load = time.monotonic(), _Load()
-    process = subprocess.Popen(
-        command,
-        cwd=working_directory,
-        env=_clean_environment(logs),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdout and process.stderr
-    drains = [_Drain(process.stdout, logs / "stdout.txt"), _Drain(process.stderr, logs / "stderr.txt")]
-    try:
-        killed, peak_memory = _watch(process, started, machine)
-    finally:
-        _kill_group(process)
+    with contextlib.ExitStack() as ends:
+        ends.callback(shutil.rmtree, place.temporary, ignore_errors=True)
+        process = subprocess.Popen(
+            start.command,
+            cwd=start.working_directory,
+            env=start.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stdout and process.stderr
+        drains = [_Drain(process.stdout, logs / "stdout.txt"), _Drain(process.stderr, logs / "stderr.txt")]
         for drain in drains:
-            drain.finish()
+            ends.callback(drain.finish)
+        ends.callback(_kill_tree, process)
+        ends.callback(machine.sandbox.stop, place)
+        watch = _Watch(process.pid, machine, (app, place.temporary))
+        killed = watch.until_the_end(process)
+    code = process.returncode
+    if _SHELLS_SIGNAL < code <= _SHELLS_SIGNAL + signal.NSIG:  # as sandboxes tell it
+        code = _SHELLS_SIGNAL - code
     seconds = time.monotonic() - started
-    return Finished(process.returncode, killed, seconds, peak_memory, load.others(), drains[0].path, drains[1].path)
+    return Finished(code, killed, seconds, watch.peak_memory, load.others(), drains[0].path, drains[1].path)
 
 
-@cache
-def package_folders(python: str) -> list[str]:
-    """The folders in which ``python`` finds installed packages, without what ``.pth`` files add.
+class _Watch:
+    """The limits of a process and all that it starts.
 
-    Raises:
-        KitError: it cannot be run.
+    Attributes:
+        peak_memory: largest resident memory seen, bytes.
     """
-    code = "import json, sys; print(json.dumps(sys.path))"
-    try:
-        found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd="/")
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise KitError(
-            f"{python} cannot be run: expected a Python interpreter, got {error}. Build one with 'make test-worker'."
-        ) from error
-    return [path for path in json.loads(found.stdout) if Path(path).name in ("site-packages", "dist-packages")]
+
+    def __init__(self, pid: int, machine: Machine, folders: Sequence[Path]) -> None:
+        self.peak_memory = 0
+        self._pid, self._machine, self._folders = pid, machine, folders
+        self._written_before, self._ends = _size(folders), time.monotonic() + machine.seconds
+
+    def until_the_end(self, process: subprocess.Popen[bytes]) -> str:
+        """Wait for the end or a limit; return why the process has to be killed, or nothing."""
+        while True:
+            try:
+                process.wait(_POLL_SECONDS)
+                return self._beyond_what_may_be_written()
+            except subprocess.TimeoutExpired:
+                reason = self._beyond_a_limit() or self._beyond_what_may_be_written()
+                if reason:
+                    return reason
+
+    def _beyond_a_limit(self) -> str:
+        processes = _tree(self._pid)
+        memory, limit = sum(map(_resident_memory, processes)), self._machine.memory
+        self.peak_memory = max(self.peak_memory, memory)
+        if memory > limit:
+            return f"killed at {memory / 1e9:.1f} GB of memory (limit {limit / 1e9:.1f} GB)"
+        if len(processes) > MOST_PROCESSES:
+            return f"killed at {len(processes)} processes (limit {MOST_PROCESSES})"
+        return f"killed after {self._machine.seconds:g} s (limit)" if time.monotonic() > self._ends else ""
+
+    def _beyond_what_may_be_written(self) -> str:
+        written = _size(self._folders) - self._written_before
+        if written <= MOST_WRITTEN:
+            return ""
+        return f"killed at {written / 1e9:.1f} GB written (limit {MOST_WRITTEN / 1e9:.1f} GB)"
 
 
-def _clean_environment(logs: Path) -> dict[str, str]:
-    home, temporary = logs / "home", logs / "tmp"
-    home.mkdir(parents=True, exist_ok=True)
-    temporary.mkdir(exist_ok=True)
-    return {
-        "PATH": os.defpath,
-        "HOME": str(home),
-        "TMPDIR": str(temporary),
-        "LANG": "C.UTF-8",
-        "CUDA_VISIBLE_DEVICES": "-1",  # the scoring machine is taken to have no GPU
-        "TF_CPP_MIN_LOG_LEVEL": "1",
-    }
-
-
-def _watch(process: subprocess.Popen[bytes], started: float, machine: Machine) -> tuple[str, int]:
-    """Wait for the end or a limit; return why it has to be killed (or nothing) and the peak memory in bytes."""
-    peak_memory = 0
-    while True:
-        try:
-            process.wait(_POLL_SECONDS)
-            return "", peak_memory
-        except subprocess.TimeoutExpired:
-            peak_memory = max(peak_memory, _resident_memory(process.pid))
-        if peak_memory > machine.memory:
-            return f"killed at {peak_memory / 1e9:.1f} GB of memory (limit {machine.memory / 1e9:.1f} GB)", peak_memory
-        if time.monotonic() - started > machine.seconds:
-            return f"killed after {machine.seconds:g} s (limit)", peak_memory
-
-
-def _resident_memory(pid: int) -> int:
-    total = 0
+def _tree(pid: int) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(pid)
-        for process in (parent, *parent.children(recursive=True)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    return []
+
+
+def _resident_memory(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return process.memory_info().rss
+    return 0
+
+
+def _size(folders: Sequence[Path]) -> int:
+    """Bytes on disk of all that is in the folders; links count for themselves."""
+    total = 0
+    for folder in folders:
+        for place, _, files in os.walk(folder):
+            for file in files:
+                with contextlib.suppress(OSError):
+                    total += os.lstat(os.path.join(place, file)).st_blocks * 512  # noqa: PTH118 - many files
     return total
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the process and its children, also of one that has ended by itself."""
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and its children; the process itself at last, as those whose parents end become its own.
+
+    All are stopped before any is killed, so that none is born meanwhile.
+    """
+    stopped: set[psutil.Process] = set()
+    for _ in range(_ROUNDS):
+        born = set(_tree(process.pid)[1:]) - stopped
+        for child in born:
+            with contextlib.suppress(psutil.Error):
+                child.suspend()
+        stopped |= born
+        if not born:
+            break
+    for child in stopped:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -213,7 +241,7 @@ class _Drain(threading.Thread):
     def finish(self) -> None:
         """Wait for the end of the stream and write the file."""
         self.join(timeout=5)
-        if not self.is_alive():  # a child that has left the group may still hold the pipe
+        if not self.is_alive():
             self._stream.close()
         surplus = max(len(self._tail) - _LOG_TAIL, 0)
         dropped = self._dropped + surplus

@@ -2,17 +2,22 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
 from bloodcells.codabench.isolation import Machine
-from bloodcells.codabench.stages import busy_with_others, lay_out, run_program, write_program
+from bloodcells.codabench.stages import busy_with_others, failure, lay_out, run_program, write_program
 from bloodcells.competition import Competition
+from bloodcells.decoding import Amount, Count, Name, Share, decoded
+from bloodcells.errors import first_line
 
 _IMAGES = 257
+_MOST_REMARKS = 30
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,12 @@ class Rehearsal:
     """
 
     golden_difference: float | None
-    remarks: tuple[str, ...]
+    remarks: Sequence[str]
     load_seconds: float
     seconds_per_image: float
     peak_memory: int
     hidden_images: int
-    labels: tuple[int, ...] = ()
+    labels: Sequence[int] = ()
     others: float = 0.0
 
     @property
@@ -89,9 +94,22 @@ def rehearse(
     shutil.copytree(submission, stage.app / "ingested_program")
     np.save(stage.app / "input_data" / "images.npy", np.resize(images[:_IMAGES], (_IMAGES, *images.shape[1:])))
     np.save(stage.app / "input_data" / "golden.npy", golden_images(competition.image_size))
-    end = run_program(stage, "checks.json", machine, stage.app / working_directory)
-    report = json.loads((stage.app / "output" / "checks.json").read_text("utf-8"))
-    remarks, labels = tuple(report.pop("remarks")), tuple(report.pop("labels"))
-    return Rehearsal(
-        remarks=remarks, labels=labels, hidden_images=competition.hidden_images, others=end.others, **report
-    )
+    end, files = run_program(stage, "checks.json", machine, working_directory)
+    try:
+        report = decoded(json.loads(files["checks.json"]), _Report)
+    except (ValueError, RecursionError) as error:
+        reason = f"expected checks.json as check.py writes it, got another ({first_line(error)}). Leave it alone."
+        raise failure(stage, end, reason) from error
+    return Rehearsal(**vars(report), hidden_images=competition.hidden_images, others=end.others)
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What ``checks.json`` holds, whoever has written it."""
+
+    golden_difference: Share | None
+    remarks: Annotated[tuple[Name, ...], (0, _MOST_REMARKS)]
+    labels: Annotated[tuple[Count, ...], (0, _IMAGES)]
+    load_seconds: Amount
+    seconds_per_image: Annotated[float, (1e-9, 1e9)]
+    peak_memory: Count

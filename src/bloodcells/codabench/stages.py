@@ -1,10 +1,12 @@
-"""One container run: its folders under ``/app``, its program, and what counts as success."""
+"""One container run: its folders under ``/app``, its program, what counts as success, and what is taken from it."""
 
-import re
+import os
 import shlex
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bloodcells.codabench.isolation import Finished, Machine, run_isolated
 from bloodcells.competition import Competition
@@ -23,6 +25,8 @@ _BESIDE: dict[str, tuple[Path, ...]] = {
 _FACTS = ("title", "classes", "metric", "leaderboard", "time_limit", "memory_limit", "hidden_images", "worker_versions")
 _TAIL_LINES = 20
 _NOTICEABLE = 0.2
+_LARGEST_OUTPUT = 100_000_000  # bytes: labels and probabilities of 3,421 images have 200,000
+_MOST_FILES = 100
 
 
 class SubmissionFailed(KitError):
@@ -42,6 +46,13 @@ class SubmissionFailed(KitError):
         self.log_tail = log_tail
         self.at_a_limit = at_a_limit
         self.remarks: list[str] = []
+
+
+class Ended(NamedTuple):
+    """How a run ended, and the files that it has written, read once: nothing of it is looked at again."""
+
+    end: Finished
+    files: dict[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -74,25 +85,59 @@ def competition_facts(competition: Competition) -> dict[str, object]:
     return {key: getattr(competition, key) for key in _FACTS}
 
 
-def run_program(stage: Stage, product: str, machine: Machine, working_directory: Path) -> Finished:
+def run_program(stage: Stage, product: str, machine: Machine, working_directory: str = "program") -> Ended:
     """Run a stage's program as its ``metadata.yaml`` says; success means that ``product`` was written.
 
+    Args:
+        stage: laid out, its program included.
+        product: a file of the output.
+        machine: what it runs on.
+        working_directory: below ``/app``.
+
     Raises:
-        SubmissionFailed: it was killed, ended without ``product``, or wrote a file called ``metadata``.
+        SubmissionFailed: it was killed, ended without ``product``, or wrote a file called ``metadata`` or too much.
     """
-    program, *arguments = _command(stage.app)
-    end = run_isolated(Path(program), arguments, working_directory, stage.logs, machine)
+    end = run_isolated(_command(stage.app), stage.app, stage.logs, machine, f"/app/{working_directory}")
     if end.killed:
         advice = f"Make predict faster or smaller, or use a lower TTA level{busy_with_others(end.others)}."
         raise failure(stage, end, f"{end.killed}. {advice}")
-    if end.exit_code or not (stage.app / "output" / product).is_file():
+    try:
+        files = _files(stage.app / "output")
+    except OSError as error:
+        reason = f"expected a folder of at most {_MOST_FILES} files and {_LARGEST_OUTPUT:,} bytes as output"
+        raise failure(stage, end, f"{reason}, got {error.strerror or error}. Write less.") from error
+    if end.exit_code or product not in files:
         ending = f"signal {-end.exit_code}" if end.exit_code < 0 else f"exit code {end.exit_code}"
         reason = f"expected {product}, got {ending} and no such file. See the end of its output."
         raise failure(stage, end, _last_failure_line(end.stderr) or reason)
-    if (stage.app / "output" / "metadata").exists():
+    if "metadata" in files:
         reason = "expected no file called metadata in the output, got one: Codabench writes its own. Rename it."
         raise failure(stage, end, reason)
-    return end
+    return Ended(end, files)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """The regular files of a folder whose owner is not trusted, by name: links lead nowhere, and pipes are not opened.
+
+    Raises:
+        OSError: it is no folder any more, or holds too much.
+    """
+    found: dict[str, bytes] = {}
+    room = _LARGEST_OUTPUT
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for name in sorted(os.listdir(opened)):  # noqa: PTH208 - of the opened folder, whatever its name leads to
+            if not stat.S_ISREG(os.stat(name, dir_fd=opened, follow_symlinks=False).st_mode):
+                continue
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
+            with os.fdopen(file, "rb") as stream:
+                found[name] = stream.read(room + 1)
+            room -= len(found[name])
+            if room < 0 or len(found) > _MOST_FILES:
+                raise OSError("more")
+        return found
+    finally:
+        os.close(opened)
 
 
 def busy_with_others(share: float) -> str:
@@ -109,12 +154,12 @@ def failure(stage: Stage, end: Finished, reason: str) -> SubmissionFailed:
 
 
 def _command(app: Path) -> list[str]:
-    """The program and its arguments, with ``/app`` replaced by the stage's folder."""
+    """The program and its arguments, with paths below ``/app``."""
     text = (app / "program" / "metadata.yaml").read_text("utf-8")
     interpreter, *words = shlex.split(text.removeprefix("command:"))
     if interpreter not in ("python", "python3"):
         raise KitError(f"metadata.yaml: expected a command that starts with python3, got {interpreter}. Change it.")
-    return [re.sub(r"^/app(?=/)", lambda _: str(app), word) for word in words]
+    return words
 
 
 def _last_failure_line(stderr: Path) -> str:

@@ -6,13 +6,15 @@ reads the submission's files and one that checks what a single call of ``predict
 it scores is for the two runs to say.
 """
 
+import json
 import math
 import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -20,23 +22,26 @@ from bloodcells.codabench import page
 from bloodcells.codabench.archive import check_archive, extract, layout_remarks
 from bloodcells.codabench.isolation import Finished, Machine
 from bloodcells.codabench.rehearsal import Rehearsal, rehearse
-from bloodcells.codabench.stages import Stage, SubmissionFailed, failure, lay_out, run_program, write_program
-from bloodcells.codabench.task import Bundle, Task, unpack_task, write_task
+from bloodcells.codabench.sandbox import chosen_sandbox
+from bloodcells.codabench.stages import Ended, Stage, SubmissionFailed, lay_out, run_program, write_program
+from bloodcells.codabench.task import PARTS, Bundle, Task, unpack_task, write_task
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
-from bloodcells.errors import KitError
-from bloodcells.files import claim, read_json, scratch_folder, write_json, write_text
+from bloodcells.decoding import Amount, Count, Name, decoded
+from bloodcells.errors import KitError, first_line
+from bloodcells.files import claim, scratch_folder, write_json, write_text
 
 _FOLDERS = ("submission", "inspection", "prediction", "check", "scoring", "worker")
 RESULTS = ("scores.json", "detailed_results.html", "run.json")
 """The files that a score is."""
-_READER = Machine(seconds=120, memory=2_000_000_000)
-"""Reads the submission's files, in the kit's own interpreter, which has h5py."""
+_READING_SECONDS, _READING_MEMORY = 120, 2_000_000_000
 _STEPS = ("importing model.py", "creating Model()", "predict")
 _UNLOADABLE = re.compile(r"(\S+) is (truncated|a Git LFS pointer|an HDF5 file)")
 _BY_CHANCE = re.compile(r"0x[0-9a-f]+|\d+")
 _EXPLAINED = 0.97  # accuracy from which nobody asks what went wrong
 
+Parts = Mapping[str, Mapping[str, bytes]]
+"""The files of a task, by part and path."""
 Tell = Callable[[str], None]
 """Called with a line for each stage, as it happens."""
 
@@ -50,6 +55,7 @@ def score(
     checks: bool = True,
     python: str = sys.executable,
     tell: Tell = lambda line: None,
+    sandbox: str = "auto",
 ) -> dict[str, float]:
     """Score a submission zip on labelled cells, as the competition would.
 
@@ -66,19 +72,43 @@ def score(
         checks: also make the check run; without it where packaging has just made it.
         python: the interpreter of all runs; it needs what the submission needs, and NumPy.
         tell: called with a line for each stage, as it happens.
+        sandbox: as `sandbox.chosen_sandbox` takes it.
 
     Returns:
         The leaderboard's columns: 0..1 for metrics, ``duration`` in seconds of ``predict``.
 
     Raises:
         SubmissionFailed: one line that names stage and reason.
-        KitError: ``work`` holds what no score has made.
+        KitError: ``work`` holds what no score has made, or the sandbox is not there.
     """
+    image = f"tensorflow/tensorflow:{test_set.competition.worker_versions['tensorflow']}"
+    held, warning = chosen_sandbox(sandbox, image)
+    if warning and sandbox != "none":
+        tell(warning)
     claim(work, (*_FOLDERS, *RESULTS, "agreement.json"))
     with scratch_folder(work / "task") as folder:
         task = write_task(test_set, folder) if isinstance(test_set, CellSet) else unpack_task(test_set, folder)
-        machine = Machine(time_limit or task.time_limit, memory_limit or task.cells.competition.memory_limit, python)
-        return _score_task(zip_path, task, work, machine, checks, tell)
+        parts = {part: _files_below(folder / part) for part in PARTS}
+    memory = memory_limit or task.cells.competition.memory_limit
+    machine = Machine(time_limit or task.time_limit, memory, python, held)
+    try:
+        return _score_task(zip_path, task, parts, work, machine, checks, tell)
+    except FileNotFoundError as error:
+        raise KitError(
+            f"{error.filename} is gone: expected what this step has written, got no such file. The submission may have "
+            "removed it: score it with --sandbox required."
+        ) from error
+
+
+def _files_below(folder: Path) -> dict[str, bytes]:
+    """The files of a part of the task by their paths; in memory, so that no submission finds the truth on the disk."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _lay_out_part(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def describe_run(record: Mapping[str, Any]) -> list[str]:
@@ -90,43 +120,47 @@ def describe_run(record: Mapping[str, Any]) -> list[str]:
     return [limits, *(f"remark: {remark}" for remark in record["remarks"])]
 
 
-def _score_task(zip_path: Path, task: Task, work: Path, machine: Machine, checks: bool, tell: Tell) -> dict[str, float]:
+def _score_task(
+    zip_path: Path, task: Task, parts: Parts, work: Path, machine: Machine, checks: bool, tell: Tell
+) -> dict[str, float]:
     _clear(work)
     competition, remarks = task.cells.competition, list[str]()
     try:
         remarks += _unpack(zip_path, work / "submission", competition)
-        remarks += _inspection_run(competition, work)
+        remarks += _inspection_run(competition, work, machine)
         tell(f"prediction run: {len(task.cells):,} images, at most {machine.seconds:.0f} s")
-        prediction, prediction_end, path_remarks = _prediction_run(task, work, machine, tell)
+        prediction, path_remarks = _prediction_run(parts, work, machine, tell)
+        metadata = _metadata(prediction)
         remarks += path_remarks
-        tell(f"prediction run: {prediction_end.seconds:.1f} s")
+        tell(f"prediction run: {prediction.end.seconds:.1f} s")
         check: dict[str, float] = {}
         if checks:
             tell("check run: other orders, types and numbers of images")
-            check, check_remarks = _check_run(prediction, not path_remarks, task.cells, work, machine)
+            predicted = _labels(prediction)
+            check, check_remarks = _check_run(predicted, not path_remarks, task.cells, work, machine)
             remarks += check_remarks
         tell("scoring run")
-        scoring, scoring_end = _scoring_run(prediction, task, work, machine)
-        scores = _read_scores(scoring, scoring_end, task.columns)
+        scoring = _scoring_run(prediction, parts, work, machine)
+        scores = _read_scores(scoring, task.columns)
     except SubmissionFailed as error:
         failed = _with_causes(error, remarks)
         logs = {"output": error.log_tail} if error.log_tail else {}
         html = page.failure_page(competition.title, str(failed), logs, failed.remarks)
         write_text(work / "detailed_results.html", html)
         raise failed from error
-    shutil.copyfile(scoring.app / "output" / "detailed_results.html", work / "detailed_results.html")
+    (work / "detailed_results.html").write_bytes(scoring.files.get("detailed_results.html", b""))
     remarks += _junk_remarks(task.cells, prediction, scores)
     record = {
         "submission": zip_path.name,
         "cells": task.cells.origin,
         "cells_sha256": task.cells.sha256,
         "remarks": remarks,
-        "versions": read_json(prediction.app / "output" / "metadata.json")["versions"],
+        "versions": metadata.versions,
         "time_limit": machine.seconds,
         "memory_limit": machine.memory,
-        "prediction": _as_record(prediction_end),
+        "prediction": _as_record(prediction.end),
         "check": check,
-        "scoring": _as_record(scoring_end),
+        "scoring": _as_record(scoring.end),
     }
     write_json(work / "run.json", record)
     write_json(work / "scores.json", scores)
@@ -149,45 +183,47 @@ def _unpack(zip_path: Path, folder: Path, competition: Competition) -> list[str]
     return layout_remarks(members)
 
 
-def _inspection_run(competition: Competition, work: Path) -> list[str]:
-    """What the submission's files show without being run: remarks alone."""
+def _inspection_run(competition: Competition, work: Path, machine: Machine) -> list[str]:
+    """What the submission's files show without being run: remarks alone.
+
+    Made by the kit's own interpreter, which has h5py.
+    """
     stage = lay_out("inspection", work)
     write_program("inspection", stage.app / "program", competition)
     shutil.copytree(work / "submission", stage.app / "ingested_program")
+    reader = replace(machine, seconds=_READING_SECONDS, memory=_READING_MEMORY, python=sys.executable)
     try:
-        run_program(stage, "remarks.json", _READER, stage.app / "program")
-    except SubmissionFailed as error:
+        files = run_program(stage, "remarks.json", reader).files
+        return list(decoded(json.loads(files["remarks.json"]), tuple[Name, ...]))
+    except (SubmissionFailed, ValueError) as error:
         return [f"the files could not be looked into: {error}"]
-    return [str(line) for line in read_json(stage.app / "output" / "remarks.json")]
 
 
-def _prediction_run(task: Task, work: Path, machine: Machine, tell: Tell) -> tuple[Stage, Finished, list[str]]:
-    """The first container: from images to ``predictions.csv``. Returns the stage, its end, and remarks.
+def _prediction_run(parts: Parts, work: Path, machine: Machine, tell: Tell) -> tuple[Ended, list[str]]:
+    """The first container: from images to ``predictions.csv``; and remarks.
 
     What fails from the canonical working directory is tried once more from the submission's own folder, where some
     competitions start it; of two reasons the one that was met later is told.
     """
-    stage = _lay_out_prediction(task, work)
     try:
-        return stage, run_program(stage, "predictions.csv", machine, stage.app / "program"), []
+        return run_program(_lay_out_prediction(parts, work), "predictions.csv", machine), []
     except SubmissionFailed as error:
         if error.at_a_limit:
             raise
         canonical = error
     tell("prediction run: failed, tries again from the submission's own folder")
-    shutil.rmtree(work / "prediction")
-    stage = _lay_out_prediction(task, work)
+    shutil.rmtree(work / "prediction", ignore_errors=True)
     try:
-        end = run_program(stage, "predictions.csv", machine, stage.app / "ingested_program")
+        ended = run_program(_lay_out_prediction(parts, work), "predictions.csv", machine, "ingested_program")
     except SubmissionFailed as error:
         raise _met_later(canonical, error) from error
-    return stage, end, [_path_remark("scored from the submission's own folder", canonical)]
+    return ended, [_path_remark("scored from the submission's own folder", canonical)]
 
 
-def _lay_out_prediction(task: Task, work: Path) -> Stage:
+def _lay_out_prediction(parts: Parts, work: Path) -> Stage:
     stage = lay_out("prediction", work)
-    shutil.copytree(task.ingestion_program, stage.app / "program")
-    shutil.copytree(task.input_data, stage.app / "input_data", dirs_exist_ok=True)
+    _lay_out_part(parts["ingestion_program"], stage.app / "program")
+    _lay_out_part(parts["input_data"], stage.app / "input_data")
     shutil.copytree(work / "submission", stage.app / "ingested_program")
     return stage
 
@@ -225,9 +261,17 @@ def _with_causes(error: SubmissionFailed, remarks: Sequence[str]) -> SubmissionF
 
 
 def _check_run(
-    prediction: Stage, from_the_program: bool, cells: CellSet, work: Path, machine: Machine
+    predicted: np.ndarray, from_the_program: bool, cells: CellSet, work: Path, machine: Machine
 ) -> tuple[dict[str, float], list[str]]:
-    """The run that no competition makes: its figures and remarks; a failure if golden outputs differ."""
+    """The run that no competition makes: its figures and remarks; a failure if golden outputs differ.
+
+    Args:
+        predicted: the labels of the prediction run.
+        from_the_program: whether it was started in the ingestion program's folder.
+        cells: that it labelled.
+        work: gets the folder ``check``.
+        machine: what it runs on.
+    """
 
     def rehearsed(working_directory: str) -> Rehearsal:
         shutil.rmtree(work / "check", ignore_errors=True)
@@ -236,7 +280,7 @@ def _check_run(
     try:
         rehearsal = rehearsed("ingested_program")
         remarks = []
-        predicted = _labels(prediction)[: len(rehearsal.labels)]
+        predicted = predicted[: len(rehearsal.labels)]
         different = _differing(rehearsal, predicted)
         if different and from_the_program and _differing(rehearsed("program"), predicted) < different:
             remarks.append(
@@ -267,13 +311,43 @@ def _differing(rehearsal: Rehearsal, predicted: np.ndarray) -> int:
     return int((np.array(rehearsal.labels[: len(predicted)]) != predicted[: len(rehearsal.labels)]).sum())
 
 
-def _labels(prediction: Stage) -> np.ndarray:
+def _labels(prediction: Ended) -> np.ndarray:
     """What a prediction run has written, as far as it is labels."""
-    lines = (prediction.app / "output" / "predictions.csv").read_text("utf-8", "replace").split()[1:]
+    lines = prediction.files["predictions.csv"].decode("utf-8", "replace").split()[1:]
     return np.array([int(line) if re.fullmatch(r"-?\d{1,9}", line) else -1 for line in lines])
 
 
-def _junk_remarks(cells: CellSet, prediction: Stage, scores: Mapping[str, float]) -> list[str]:
+@dataclass(frozen=True)
+class _Metadata:
+    """What the kit goes by in the ``metadata.json`` of a prediction run."""
+
+    duration: Annotated[float, (1e-9, 1e9)]
+    load_seconds: Amount = 0.0
+    peak_memory: Count = 0
+    versions: Annotated[Mapping[str, Name], (0, 20)] = field(default_factory=dict)
+
+
+def _metadata(prediction: Ended) -> _Metadata:
+    """What a prediction run says of itself, if that can be.
+
+    Raises:
+        SubmissionFailed: it cannot: the submission has had its hands on it.
+    """
+    limit = prediction.end.seconds
+    try:
+        metadata: _Metadata = decoded(json.loads(prediction.files.get("metadata.json", b"{}")), _Metadata)
+        if metadata.duration + metadata.load_seconds > limit:
+            raise ValueError(f"duration: expected at most the {limit:.1f} s of the run, got {metadata.duration:.1f}")
+    except (ValueError, RecursionError) as error:
+        raise SubmissionFailed(
+            "prediction",
+            f"prediction run: expected metadata.json as the ingestion program writes it, got another "
+            f"({first_line(error)}). Leave it alone.",
+        ) from error
+    return metadata
+
+
+def _junk_remarks(cells: CellSet, prediction: Ended, scores: Mapping[str, float]) -> list[str]:
     """Why a score may be low through no fault of the submission: pictures that are no cells."""
     if cells.corruptions is not None or scores.get("accuracy", 1) >= _EXPLAINED:
         return []
@@ -286,30 +360,35 @@ def _junk_remarks(cells: CellSet, prediction: Stage, scores: Mapping[str, float]
     return [f"{junk.sum():,} of {len(junk):,} pictures are no cells; without them accuracy is {right:.3f}"]
 
 
-def _scoring_run(prediction: Stage, task: Task, work: Path, machine: Machine) -> tuple[Stage, Finished]:
-    """The second container: from ``predictions.csv`` and the truth to ``scores.json``."""
+def _scoring_run(prediction: Ended, parts: Parts, work: Path, machine: Machine) -> Ended:
+    """The second container: from what the first has written, and the truth, to ``scores.json``."""
     stage = lay_out("scoring", work)
-    shutil.copytree(task.scoring_program, stage.app / "program")
-    shutil.copytree(task.input_data, stage.app / "input_data", dirs_exist_ok=True)
-    shutil.copytree(prediction.app / "output", stage.app / "input" / "res")
-    shutil.copytree(task.reference_data, stage.app / "input" / "ref")
-    return stage, run_program(stage, "scores.json", machine, stage.app / "program")
+    _lay_out_part(parts["scoring_program"], stage.app / "program")
+    _lay_out_part(parts["input_data"], stage.app / "input_data")
+    _lay_out_part(prediction.files, stage.app / "input" / "res")
+    _lay_out_part(parts["reference_data"], stage.app / "input" / "ref")
+    return run_program(stage, "scores.json", machine)
 
 
-def _read_scores(stage: Stage, end: Finished, columns: tuple[str, ...]) -> dict[str, float]:
+def _read_scores(scoring: Ended, columns: tuple[str, ...]) -> dict[str, float]:
     """The scores of a finished scoring run, if the leaderboard can hold them."""
-    scores = read_json(stage.app / "output" / "scores.json")
-    if set(scores) != set(columns):
-        raise failure(
-            stage,
-            end,
+    try:
+        scores = json.loads(scoring.files["scores.json"])
+    except (ValueError, RecursionError) as error:
+        raise _unfit(f"expected scores.json, got no JSON ({first_line(error)}). Correct the program.") from error
+    if not isinstance(scores, dict) or set(scores) != set(columns):
+        raise _unfit(
             f"expected the leaderboard's columns {', '.join(columns)}, got {', '.join(scores)}. "
-            "Correct the scoring program.",
+            "Correct the scoring program."
         )
     for name, value in scores.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) >= 1e10:
-            raise failure(stage, end, f"expected a number below 1e10 for {name}, got {value}. Correct the metric.")
+            raise _unfit(f"expected a number below 1e10 for {name}, got {value}. Correct the metric.")
     return {name: scores[name] for name in columns}
+
+
+def _unfit(reason: str) -> SubmissionFailed:
+    return SubmissionFailed("scoring", f"scoring run: {reason}")
 
 
 def _as_record(end: Finished) -> dict[str, float]:

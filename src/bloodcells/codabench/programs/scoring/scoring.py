@@ -36,8 +36,8 @@ def main() -> None:
     truth = np.load(inputs / "ref" / "labels.npy")
     try:
         predicted = read_predictions(inputs / "res" / "predictions.csv", len(truth), classes)
-        metadata = json.loads((inputs / "res" / "metadata.json").read_text("utf-8"))
-        probabilities = read_probabilities(inputs / "res" / "probabilities.npy")
+        metadata = read_metadata(inputs / "res" / "metadata.json")
+        probabilities = read_probabilities(inputs / "res" / "probabilities.npy", (len(truth), classes))
         scores = {
             **metric_scores(truth, predicted, probabilities, classes, competition["leaderboard"]),
             "duration": metadata["duration"],
@@ -103,9 +103,40 @@ def number(text: str, index: int, expected: str) -> float:
         raise Refusal(f"{expected}, got {text[:40]!r} at index {index}. Write numbers.") from None
 
 
-def read_probabilities(path: Path) -> np.ndarray | None:
-    """(n, classes) probabilities; None where the ingestion program has written none."""
-    return np.load(path) if path.is_file() else None
+def read_metadata(path: Path) -> dict[str, float]:
+    """What the ingestion program has measured.
+
+    Raises:
+        Refusal: it is not there or cannot be: the submission has had its hands on it.
+    """
+    try:
+        metadata = json.loads(path.read_text("utf-8"))
+        measured = {name: metadata[name] for name in ("duration", "load_seconds", "peak_memory")}
+        fits = metadata["duration"] > 0 and all(0 <= value < SCORE_LIMIT * 1000 for value in measured.values())
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        fits = False
+    if not fits:
+        raise Refusal(f"expected {path.name} as the ingestion program writes it, got another. Leave it alone.")
+    return measured
+
+
+def read_probabilities(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """Probabilities of this shape, (n, classes); None where the ingestion program has written none.
+
+    Raises:
+        Refusal: something else was written.
+    """
+    if not path.is_file():
+        return None
+    try:
+        probabilities = np.load(path)
+        fits = probabilities.shape == shape and probabilities.dtype.kind == "f"
+        fits = fits and bool(((probabilities >= 0) & (probabilities <= 1)).all())
+    except (OSError, ValueError, AttributeError):
+        fits = False
+    if not fits:
+        raise Refusal(f"expected {path.name} of shape {shape} with values 0..1, got something else. Leave it alone.")
+    return probabilities
 
 
 def metric_scores(
