@@ -1,9 +1,13 @@
 """What a user of the kit is meant to read: the one exception, and lines that may quote others."""
 
 from collections.abc import Mapping
+from reprlib import Repr
 from typing import TextIO, TypeVar
 
 Entry = TypeVar("Entry")
+_SHORT = Repr()  # what holds itself, or a million values, is not written out
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 3, 8, 8, 8
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 
 class KitError(Exception):
@@ -38,10 +42,10 @@ def first_line(error: BaseException) -> str:
 
 
 def quoted(value: object, most: int = 60) -> str:
-    """``value`` as a message shows it: printable, in one line of at most ``most`` characters."""
+    """``value`` as a message shows it: printable, in one line of at most ``most`` characters, whatever it holds."""
     try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a whole number of thousands of digits; lists in lists in lists
+        text = _SHORT.repr(value)
+    except ValueError:  # a whole number of thousands of digits
         text = f"a {type(value).__name__} that is too long"
     return text if len(text) <= most else text[: most - 3] + "..."
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import tomllib
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from bloodcells.errors import KitError, first_line
 
 WEIGHTS = "weights.weights.h5"
 """Name of a network's weights, in a run folder, beside the kit and in a zip."""
+_MOST_EXPANDED = 100  # deflate cannot exceed 1032; pictures of cells stay below 10, text below 20
+_ANY_RATIO_UP_TO = 50_000_000  # bytes
 _LONGEST_TOML = 10_000  # bytes; the time to parse nested keys is quadratic
 _MARK = ".bloodcells"
 _PART = ".part-"
@@ -155,6 +158,21 @@ def read_json_lines(path: Path) -> list[Any]:
     except (OSError, ValueError, RecursionError) as error:
         reason = first_line(error)
         raise KitError(f"{path} is damaged: expected one JSON value a line ({reason}). Run that step again.") from error
+
+
+def refuse_bomb(name: str, members: Iterable[zipfile.ZipInfo]) -> None:
+    """Refuse members of a zip, called ``name``, that would take far more room than any data needs.
+
+    Raises:
+        KitError: they do.
+    """
+    sizes = [(member.file_size, member.compress_size) for member in members]
+    declared, packed = map(sum, zip(*sizes, strict=True)) if sizes else (0, 0)
+    if declared > max(_ANY_RATIO_UP_TO, _MOST_EXPANDED * packed):
+        raise KitError(
+            f"{name} would expand from {packed:,} bytes to {declared:,}: expected at most {_MOST_EXPANDED} times as "
+            "many. Write it again."
+        )
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

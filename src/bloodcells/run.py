@@ -38,7 +38,7 @@ from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet, read_npz
 from bloodcells.data.splitting import PARTS, Split, read_split
 from bloodcells.decoding import Amount, Count, OneOf, Positive, Share, decoded
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line, printable
 from bloodcells.files import WEIGHTS, expanded, read_json, read_json_lines, replacing, write_json, write_text
 from bloodcells.network.inference import TTA_VIEWS
 from bloodcells.recipe import Recipe
@@ -51,6 +51,7 @@ SETS = ("clean", "composite")
 _Part = Annotated[str, OneOf(PARTS[1:])]
 _Set = Annotated[str, OneOf(SETS)]
 _Views = Annotated[int, OneOf(TTA_VIEWS)]
+_MOST_EXPANDED = 10  # times the size of a file of weights, which Keras does not compress
 _KEPT_CHECKPOINTS = 2  # the second in case that the newest cannot be read
 
 
@@ -271,6 +272,22 @@ class Errors:
     confidence: np.ndarray
     maps: np.ndarray
 
+    def __post_init__(self) -> None:
+        """Refuse arrays of other kinds, shapes or ranges."""
+        kinds = {
+            "images": ("u", 4),
+            "labels": ("i", 1),
+            "predicted": ("i", 1),
+            "confidence": ("f", 1),
+            "maps": ("f", 3),
+        }
+        for name, (kind, axes) in kinds.items():
+            array = getattr(self, name)
+            if (array.dtype.kind, array.ndim, array.shape[:1]) != (kind, axes, self.images.shape[:1]):
+                raise ValueError(f"{name}: expected {len(self.images)} of them, got {array.dtype} of {array.shape}")
+        if not all(((array >= 0) & (array <= 1 + 1e-6)).all() for array in (self.confidence, self.maps)):
+            raise ValueError("confidence and maps: expected 0 to 1, got others")
+
 
 @dataclass(frozen=True)
 class MedmnistC:
@@ -402,7 +419,12 @@ class Run:
         if not path.exists():
             return ()
         value = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
-        return read_as(tuple[kind, ...], value, path)  # type: ignore[valid-type]
+        rows: tuple[Any, ...] = read_as(tuple[kind, ...], value, path)  # type: ignore[valid-type]
+        if len({row.key for row in rows}) < len(rows):
+            raise KitError(
+                f"{path} is damaged: expected each row once, got one twice. Run the step that writes it again."
+            )
+        return rows
 
     def write(self, record: Any) -> None:
         """Write a record that a file holds once."""
@@ -505,11 +527,17 @@ class Run:
         path = self._path(Errors)
         if not path.exists():
             return {}
-        names = [field.name for field in fields(Errors)]
+        names, competition = [field.name for field in fields(Errors)], self.read(Config).competition
         kept = read_npz(path, tuple(f"{of}_{name}" for of in SETS for name in names))
-        found = {of: Errors(*(kept[f"{of}_{name}"] for name in names)) for of in SETS}
-        if any(one.images.ndim != 4 or len({len(array) for array in vars(one).values()}) > 1 for one in found.values()):
-            raise KitError(f"{path} is damaged: expected as many images as labels. Evaluate the run again.")
+        try:
+            found = {of: Errors(*(kept[f"{of}_{name}"] for name in names)) for of in SETS}
+            if any(one.images.shape[1:] != competition.image_shape for one in found.values()):
+                raise ValueError(f"images: expected those of {competition.title}, got others")
+            labels = np.concatenate([array for one in found.values() for array in (one.labels, one.predicted)])
+            if not np.isin(labels, np.arange(len(competition.classes))).all():
+                raise ValueError(f"labels: expected 0..{len(competition.classes) - 1}, got others")
+        except ValueError as error:
+            raise KitError(f"{path} is damaged: {error}. Evaluate the run again.") from error
         return found
 
     def write_errors(self, by_set: Mapping[str, Errors]) -> None:
@@ -549,8 +577,8 @@ def read_as(kind: Any, value: Any, path: Path) -> Any:
     """
     try:
         return decoded(value, kind)
-    except ValueError as error:
-        raise KitError(f"{path} is damaged: {error}. Run the step that writes it again.") from error
+    except (ValueError, RecursionError) as error:
+        raise KitError(f"{path} is damaged: {first_line(error)}. Run the step that writes it again.") from error
 
 
 def metrics_by_set(rows: Iterable[Measurement], part: str, views: int) -> dict[str, Metrics]:
@@ -572,22 +600,54 @@ def read_network(recipe: Recipe, competition: Competition, weights: Path) -> "ke
     """The network of a recipe with the ``weights`` of a file, not compiled.
 
     Raises:
-        KitError: they are truncated, or of another network.
+        KitError: they are truncated, not finite, or of another network.
     """
     from bloodcells.network.network import build_network  # imports Keras, which takes seconds
 
     classes = len(competition.classes)
     network = build_network(competition.image_size, recipe.working_size, classes, recipe.dropout, recipe.backbone)
     try:
+        load_weights(network, weights)
+    except ValueError as error:
+        raise KitError(f"{weights} {error}. Train again into another folder.") from error
+    return network
+
+
+def load_weights(network: "keras.Model", path: Path) -> None:
+    """Load a ``.weights.h5`` file into ``network``, and into its optimizer if it was compiled.
+
+    Raises:
+        ValueError: it is truncated or damaged, of another network, or holds NaN; the line goes on after its name.
+    """
+    import h5py  # with Keras
+
+    try:
+        with h5py.File(path) as file:
+            _refuse_hollow(file, path.stat().st_size)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that it leaves at random
-            network.load_weights(weights)
+            network.load_weights(path)
     except OSError as error:
-        raise KitError(f"{weights} cannot be read (truncated?). Train again into another folder.") from error
-    except (ValueError, KeyError, UserWarning) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise KitError(f"{weights} does not fit the network of its config.json: {reason}. Train again.") from error
-    return network
+        raise ValueError("cannot be read (truncated?)") from error
+    except Exception as error:  # a damaged file makes HDF5 and Keras raise nearly anything
+        raise ValueError(f"does not fit the network of its config.json: {printable(str(error))[:200]}") from error
+    optimizer = getattr(network, "optimizer", None)
+    variables = [*network.variables, *(optimizer.variables if optimizer else ())]
+    if not all(np.isfinite(variable.numpy()).all() for variable in variables):
+        raise ValueError("holds NaN or infinity")
+
+
+def _refuse_hollow(file: Any, size: int) -> None:
+    """Refuse arrays that take far more memory than the ``size`` of an HDF5 file: whoever reads them runs out of it."""
+    declared = 0
+
+    def count(name: str, item: Any) -> None:
+        nonlocal declared
+        declared += getattr(item, "nbytes", 0) if getattr(item, "shape", None) is not None else 0
+
+    file.visititems(count)
+    if declared > _MOST_EXPANDED * size:
+        raise ValueError(f"it declares {declared:,} bytes of weights, and has {size:,}")
 
 
 def checkout_commit() -> str | None:

@@ -152,13 +152,17 @@ def test_a_solution_that_does_not_score_is_refused(cells: CellSet, pack_zip: Pac
 
 DAMAGES: dict[str, tuple[str, bytes | None, str]] = {
     "no definition": ("competition.yaml", None, "damaged.zip: expected competition.yaml at its root, got LICENSE, "),
-    "no YAML": ("competition.yaml", b"a: [", "damaged.zip: competition.yaml is not YAML (while parsing"),
+    "no YAML": ("competition.yaml", b"a: [", "competition.yaml: expected YAML, got none (while parsing"),
     "a missing program": (
         "scoring_program.zip",
         None,
-        "competition.yaml, tasks.scoring_program: expected a file of the bundle, got scoring_program.zip",
+        "competition.yaml: tasks.scoring_program: expected a file of the bundle, got 'scoring_program.zip'",
     ),
-    "a program that is no zip": ("scoring_program.zip", b"x", "scoring_program.zip: expected a zip or a folder"),
+    "a program that is no zip": (
+        "scoring_program.zip",
+        b"x",
+        "scoring_program.zip is not a complete zip (File is not a zip file)",
+    ),
     "other data": ("input_data.zip", b"PK\x05\x06" + bytes(18), "damaged.zip: expected images.npy in the input data"),
 }
 

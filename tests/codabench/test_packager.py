@@ -88,7 +88,7 @@ def test_weights_that_must_not_be_sent(broken_run: Callable[..., Path], tmp_path
 
 def test_weights_of_another_network_are_refused(broken_run: Callable[..., Path], tmp_path: Path) -> None:
     line = refusal(broken_run(np.ones(3, np.float32)), tmp_path / "submission.zip")
-    assert "does not fit the network of its config.json" in line
+    assert "does not fit the network of its config.json: " in line
 
 
 def test_unknown_tta_level(broken_run: Callable[..., Path], tmp_path: Path) -> None:

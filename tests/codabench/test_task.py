@@ -59,31 +59,43 @@ def test_what_codabench_reads_and_the_worker_does_not_is_let_through(unpacked: C
 
 
 BAD: dict[str, tuple[Change, str]] = {
-    "no phases": (lambda d: d.pop("phases"), "phases: expected a list with at least one entry, got None."),
-    "tasks as text": (lambda d: d.update(tasks="all"), "tasks: expected a list with at least one entry, got 'all'."),
-    "a phase in words": (lambda d: d.update(phases=["x"]), "phases.tasks: expected a list, got None."),
-    "no scoring program": (lambda d: d["tasks"][0].pop("scoring_program"), "tasks.scoring_program: expected text, got"),
-    "an index in words": (lambda d: d["tasks"][0].update(index="0"), "tasks.index: expected a whole number, got '0'."),
+    "no phases": (lambda d: d.pop("phases"), "expected phases, got nothing."),
+    "tasks as text": (lambda d: d.update(tasks="all"), "tasks: expected a list, got 'all'."),
+    "no tasks": (lambda d: d.update(tasks=[]), "tasks: expected 1 to 1000 entries, got []."),
+    "a phase in words": (lambda d: d.update(phases=["x"]), "phases.0: expected an object, got 'x'."),
+    "no scoring program": (lambda d: d["tasks"][0].pop("scoring_program"), "tasks.0: expected scoring_program, got"),
+    "an index in words": (
+        lambda d: d["tasks"][0].update(index="0"),
+        "tasks.0.index: expected a whole number, got '0'.",
+    ),
     "an unknown task": (
         lambda d: d["phases"][0].update(tasks=[3]),
-        "phases.tasks: expected the index of one of the tasks (0), got [3].",
+        "phases.tasks: expected the index of one of the tasks (0), got 3.",
     ),
-    "a phase without tasks": (lambda d: d["phases"][0].update(tasks=[]), "phases.tasks: expected the index of one of"),
+    "a phase without tasks": (lambda d: d["phases"][0].update(tasks=[]), "phases.0.tasks: expected 1 to 1000 entries"),
     "two tasks of one index": (lambda d: d["tasks"].append(d["tasks"][0]), "phases.tasks: expected the index of one"),
     "a missing program": (
         lambda d: d["tasks"][0].update(scoring_program="x.zip"),
-        "tasks.scoring_program: expected a file of the bundle, got x.zip.",
+        "tasks.scoring_program: expected a file of the bundle, got 'x.zip'.",
     ),
     "a file outside": (
         lambda d: d["tasks"][0].update(input_data="../../bundle.zip"),
-        "tasks.input_data: expected a file of the bundle, got ../../bundle.zip.",
+        "tasks.input_data: expected a file of the bundle, got '../../bundle.zip'.",
     ),
-    "no columns": (lambda d: d["leaderboards"][0].update(columns=[]), "columns: expected a list with at least one"),
-    "a column without a key": (lambda d: d["leaderboards"][0]["columns"][1].pop("key"), "columns.key: expected text"),
+    "no columns": (lambda d: d["leaderboards"][0].update(columns=[]), "leaderboards.0.columns: expected 1 to 100"),
+    "a column without a key": (
+        lambda d: d["leaderboards"][0]["columns"][1].pop("key"),
+        "leaderboards.0.columns.1: expected key, got nothing",
+    ),
     "a limit in words": (
         lambda d: d["phases"][0].update(execution_time_limit="10 min"),
-        "phases.execution_time_limit: expected a number of seconds above 0, got '10 min'.",
+        "phases.0.execution_time_limit: expected a number, got '10 min'.",
     ),
+    "no limit at all": (
+        lambda d: d["phases"][0].update(execution_time_limit=float("nan")),
+        "phases.0.execution_time_limit: expected a finite number, got nan.",
+    ),
+    "far too long": (lambda d: d.update(title="x" * 200_000), "expected at most 100,000 bytes, got 20"),
 }
 
 
@@ -91,7 +103,7 @@ BAD: dict[str, tuple[Change, str]] = {
 def test_what_the_worker_cannot_go_by_is_refused(unpacked: Callable[[Change], Task], change: Change, line: str) -> None:
     with pytest.raises(KitError) as caught:
         unpacked(change)
-    assert str(caught.value).startswith(f"competition.yaml, {line}") and "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"competition.yaml: {line}") and "\n" not in str(caught.value)
 
 
 def test_a_lower_metric_is_sorted_upwards() -> None:

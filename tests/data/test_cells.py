@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,23 @@ def test_row_06_any_flipped_byte_is_refused_or_harmless(tmp_path: Path, save: Ca
             for key, array in arrays.items():
                 np.testing.assert_array_equal(found[key], array)
     assert refused > len(content) / 2
+
+
+def test_a_small_file_that_expands_to_gigabytes_is_refused_before_it_does(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("images.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(
+            member, {"descr": "|u1", "fortran_order": False, "shape": (10_000, 96, 96, 3)}
+        )
+        for _ in range(100):
+            member.write(bytes(96 * 96 * 300))
+    with zipfile.ZipFile(path, "a") as archive, archive.open("labels.npy", "w") as member:
+        np.save(member, LABELS)
+    tracemalloc.start()
+    line = refusal(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert f"{path} would expand from " in line and "bytes to 276,480,384: expected at most 100 times as many" in line
 
 
 @pytest.mark.parametrize(

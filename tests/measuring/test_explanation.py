@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from backbones import EVERY_BACKBONE, network_on
 from competitions import BLOOD
+from invented_runs import ENVIRONMENT, invented_config
 
 from bloodcells.data.cells import CellSet
 from bloodcells.measuring import explanation
@@ -93,8 +96,10 @@ def test_a_map_turns_with_its_image(network, cells):
 def test_a_set_without_errors_is_kept_and_read_as_one(network, cells, tmp_path):
     none = confident_errors(network, cells, np.eye(4)[cells.labels])
     some = confident_errors(network, cells, np.eye(4)[(cells.labels + 1) % 4])
-    Run(tmp_path).write_errors({"clean": none, "composite": some})
-    kept = Run(tmp_path).read_errors()
+    run = Run(tmp_path)
+    run.begin(invented_config(replace(BLOOD, image_size=64)), ENVIRONMENT)
+    run.write_errors({"clean": none, "composite": some})
+    kept = run.read_errors()
     assert len(kept["clean"].images) == 0
     np.testing.assert_array_equal(kept["composite"].maps, some.maps)
     assert Run(tmp_path / "elsewhere").read_errors() == {}

@@ -91,7 +91,7 @@ def test_the_kit_knows_the_cells_at_another_size_and_lends_its_features_to_other
     smaller, of_shapes = build_network(96, 64, classes=8), build_network(64, 64, classes=5)
     for network in (smaller, of_shapes):
         initialise(network, "kit")
-    assert "tells 8 classes apart, not 5: the head starts anew" in capsys.readouterr().out
+    assert "tells 8 other classes apart: the head starts anew, for 5" in capsys.readouterr().out
     weights = zip(*(backbone_of(network).get_weights() for network in (smaller, of_shapes)), strict=True)
     assert all(np.array_equal(one, other) for one, other in weights)
     with h5py.File(Run(KIT).weights) as file:

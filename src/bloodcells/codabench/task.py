@@ -2,21 +2,89 @@
 
 import shutil
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from bloodcells.codabench.stages import write_program
 from bloodcells.competition import Competition
-from bloodcells.data.cells import CellSet
-from bloodcells.errors import KitError
+from bloodcells.data.cells import CellSet, validated_cells
+from bloodcells.decoding import Name, decoded
+from bloodcells.errors import KitError, first_line, printable, quoted
+from bloodcells.files import refuse_bomb
 
 PARTS = ("ingestion_program", "scoring_program", "input_data", "reference_data")
 """The folders of a task, by the names that Codabench gives them."""
+_LONGEST_YAML = 100_000  # bytes; PyYAML takes a second for as many
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """A phase of ``competition.yaml``: the tasks in it, by their indices, and the seconds that a run may take."""
+
+    tasks: Annotated[tuple[int, ...], (1, 1000)]
+    index: int = 0
+    execution_time_limit: Annotated[float, (1, 1e7)] | None = None
+
+
+@dataclass(frozen=True)
+class _TaskEntry:
+    """A task of ``competition.yaml``, with the paths of ``PARTS``."""
+
+    index: int
+    ingestion_program: Name
+    scoring_program: Name
+    input_data: Name
+    reference_data: Name
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a leaderboard."""
+
+    key: Name
+
+
+@dataclass(frozen=True)
+class _Leaderboard:
+    """A leaderboard of ``competition.yaml``."""
+
+    columns: Annotated[tuple[_Column, ...], (1, 100)]
+
+
+@dataclass(frozen=True)
+class _Definition:
+    """What the local worker goes by in a ``competition.yaml``; Codabench checks far more when it is uploaded."""
+
+    phases: Annotated[tuple[_Phase, ...], (1, 100)]
+    tasks: Annotated[tuple[_TaskEntry, ...], (1, 1000)]
+    leaderboards: Annotated[tuple[_Leaderboard, ...], (1, 100)]
+
+    @property
+    def first_phase(self) -> _Phase:
+        """The one that is scored."""
+        return min(self.phases, key=lambda phase: phase.index)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The keys of the leaderboard's columns."""
+        return tuple(column.key for column in self.leaderboards[0].columns)
+
+    def first_task(self) -> dict[str, str]:
+        """The paths of ``PARTS`` of the first task of the first phase.
+
+        Raises:
+            ValueError: there is no such task, or there are two.
+        """
+        wanted = self.first_phase.tasks[0]
+        found = [task for task in self.tasks if task.index == wanted]
+        if len(found) != 1:
+            known = ", ".join(str(task.index) for task in self.tasks)
+            raise ValueError(f"phases.tasks: expected the index of one of the tasks ({known}), got {wanted}")
+        return {part: getattr(found[0], part) for part in PARTS}
 
 
 class Bundle(NamedTuple):
@@ -90,88 +158,73 @@ def unpack_task(bundle: Bundle, folder: Path) -> Task:
     for part, path in parts.items():
         _unpack_part(unpacked / path, folder / part)
     shutil.rmtree(unpacked)
+    cells = _cells_of(folder, name, competition)
+    return Task(folder, cells, columns, time_limit or competition.time_limit)
+
+
+def _cells_of(folder: Path, name: str, competition: Competition) -> CellSet:
+    """The cells of an unpacked task."""
+    paths = folder / "input_data" / "images.npy", folder / "reference_data" / "labels.npy"
     try:
-        images = np.load(folder / "input_data" / "images.npy")
-        labels = np.load(folder / "reference_data" / "labels.npy")
-    except (OSError, ValueError) as error:
+        images, labels = (np.array(np.lib.format.open_memmap(path, mode="r")) for path in paths)
+    except Exception as error:  # a damaged header makes NumPy raise nearly anything
         raise KitError(
             f"{name}: expected images.npy in the input data and labels.npy in the reference data, got "
-            f"other files ({error}). Write the bundle with 'bloodcells bundle'."
+            f"other files ({first_line(error)}). Write the bundle with 'bloodcells bundle'."
         ) from error
-    cells = CellSet(images, labels, name, competition)
-    return Task(folder, cells, columns, time_limit or competition.time_limit)
+    return validated_cells(images, labels, name, competition, fewest=0)
 
 
 def _definition(bundle: Path, folder: Path) -> tuple[dict[str, str], tuple[str, ...], float | None]:
     """Unpack a bundle into ``folder`` and read what its ``competition.yaml`` says of the first phase.
-
-    Codabench checks far more when a bundle is uploaded; here is what the local worker goes by.
 
     Returns:
         The paths of ``PARTS`` in the bundle, the leaderboard's columns and the seconds for a run, None without a limit.
     """
     if not bundle.is_file():
         raise KitError(f"bundle not found: {bundle}. Write one with 'bloodcells bundle'.")
-    try:
-        with zipfile.ZipFile(bundle) as archive:
-            archive.extractall(folder)
-            names = archive.namelist()
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise KitError(f"{bundle.name} is not a complete zip ({error}). Write the bundle again.") from error
+    names = _unpack(bundle, folder)
     if "competition.yaml" not in names:
         raise KitError(
             f"{bundle.name}: expected competition.yaml at its root, got {', '.join(names[:4])}. "
             "Zip the files, not the folder that holds them."
         )
     try:
-        definition = yaml.safe_load((folder / "competition.yaml").read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise KitError(f"{bundle.name}: competition.yaml is not YAML ({reason}). Correct it.") from error
-    phases = _entries(definition, "phases", tasks=list)
-    phase = min(phases, key=lambda phase: phase["index"] if isinstance(phase.get("index"), int) else 0)
-    tasks = _entries(definition, "tasks", index=int, **dict.fromkeys(PARTS, str))
-    wanted = [task for task in tasks if [task["index"]] == phase["tasks"][:1]]
-    if len(wanted) != 1:
-        known = ", ".join(str(task["index"]) for task in tasks)
-        raise _refusal("phases.tasks", f"expected the index of one of the tasks ({known}), got {phase['tasks']!r:.80}")
-    parts = {part: wanted[0][part] for part in PARTS}
-    for part, path in parts.items():
-        if not ((folder / path).exists() and (folder / path).resolve().is_relative_to(folder.resolve())):
-            raise _refusal(f"tasks.{part}", f"expected a file of the bundle, got {path}")
-    leaderboard = _entries(definition, "leaderboards", columns=list)[0]
-    columns = tuple(column["key"] for column in _entries(leaderboard, "columns", key=str))
-    limit = phase.get("execution_time_limit")
-    if not (limit is None or (type(limit) in (int, float) and 0 < limit < float("inf"))):
-        raise _refusal("phases.execution_time_limit", f"expected a number of seconds above 0, got {limit!r}")
+        definition: _Definition = decoded(_read_yaml(folder / "competition.yaml"), _Definition)
+        parts, columns, limit = definition.first_task(), definition.columns, definition.first_phase.execution_time_limit
+        for part, path in parts.items():
+            if not ((folder / path).exists() and (folder / path).resolve().is_relative_to(folder.resolve())):
+                raise ValueError(f"tasks.{part}: expected a file of the bundle, got {quoted(path)}")
+    except ValueError as error:
+        raise KitError(f"competition.yaml: {error}. Correct it, or write the bundle again.") from error
     return parts, columns, limit
 
 
-def _entries(holder: Any, name: str, **kinds: type) -> list[dict[str, Any]]:
-    """The list ``name`` of ``holder``: not empty, and every entry with the keys of ``kinds``, of their types."""
-    found = holder.get(name) if isinstance(holder, dict) else None
-    if not isinstance(found, list) or not found:
-        raise _refusal(name, f"expected a list with at least one entry, got {found!r:.80}")
-    for entry in found:
-        for key, kind in kinds.items():
-            value = entry.get(key) if isinstance(entry, dict) else None
-            if not isinstance(value, kind):
-                words = {str: "text", int: "a whole number", list: "a list"}[kind]
-                raise _refusal(f"{name}.{key}", f"expected {words}, got {value!r:.80}")
-    return found
-
-
-def _refusal(place: str, reason: str) -> KitError:
-    return KitError(f"competition.yaml, {place}: {reason}. Correct it, or write the bundle again.")
+def _read_yaml(path: Path) -> Any:
+    if path.stat().st_size > _LONGEST_YAML:
+        raise ValueError(f"expected at most {_LONGEST_YAML:,} bytes, got {path.stat().st_size:,}")
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except Exception as error:  # not of its own kind alone: a date of month 13, a number without digits
+        raise ValueError(f"expected YAML, got none ({printable(str(error))[:200]})") from error
 
 
 def _unpack_part(path: Path, folder: Path) -> None:
     """A program or data of a bundle, which is a zip or a folder."""
     if path.is_dir():
         shutil.copytree(path, folder)
-        return
+    else:
+        _unpack(path, folder)
+
+
+def _unpack(path: Path, folder: Path) -> list[str]:
+    """Unpack a zip into ``folder``; return the names in it."""
     try:
         with zipfile.ZipFile(path) as archive:
+            refuse_bomb(path.name, archive.infolist())
             archive.extractall(folder)
-    except zipfile.BadZipFile as error:
-        raise KitError(f"{path.name}: expected a zip or a folder, got neither. Write the bundle again.") from error
+            return archive.namelist()
+    except KitError:
+        raise
+    except Exception as error:  # a damaged directory makes zipfile raise nearly anything
+        raise KitError(f"{path.name} is not a complete zip ({first_line(error)}). Write the bundle again.") from error

@@ -13,7 +13,7 @@ import numpy as np
 
 from bloodcells.competition import Competition
 from bloodcells.errors import KitError, first_line, say
-from bloodcells.files import replacing
+from bloodcells.files import refuse_bomb, replacing
 from bloodcells.network.pixels import scale_of, scaled
 
 _PICKLE_MAGIC = b"\x80"
@@ -151,6 +151,7 @@ def _read_members(
                     f"got {', '.join(archive.files) or 'none'}. Name yours with --keys."
                 )
             found = (*keys, *(key for key in optional if key in archive.files))
+            refuse_bomb(str(path), [archive.zip.getinfo(f"{key}.npy") for key in found])
             return {key: _read_member(archive, key, path) for key in found}
     except KitError:
         raise

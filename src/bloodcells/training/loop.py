@@ -18,10 +18,10 @@ from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
-from bloodcells.errors import KitError, OutOfTime, first_line, say
+from bloodcells.errors import KitError, OutOfTime, say
 from bloodcells.network.network import BACKBONES, backbone_of, build_network
 from bloodcells.recipe import Phase, Recipe
-from bloodcells.run import FROM_PYTHON, Config, Environment, Request, Run
+from bloodcells.run import FROM_PYTHON, Config, Environment, Request, Run, load_weights
 from bloodcells.training.callbacks import EpochEnd, StopInTime, StopOnNaN
 from bloodcells.training.cpu_layers import faster_on_cpu
 from bloodcells.training.devices import computing_in, dtype_policy, spread_over
@@ -218,9 +218,9 @@ def _resumed(recipe: Recipe, training: CellSet, run: Run) -> tuple[keras.Model, 
         network = _build(span.phase.working_size, recipe, training.competition)
         _compile(network, span.phase, recipe, len(training))
         try:
-            network.load_weights(checkpoint)
-        except (OSError, ValueError, KeyError) as error:
-            say(f"{checkpoint} cannot be read ({first_line(error)}); the one before it is tried")
+            load_weights(network, checkpoint)
+        except ValueError as error:
+            say(f"{checkpoint} {error}; the one before it is tried")
             continue
         run.drop_epochs_after(done)
         say(f"resumed after epoch {done}")

@@ -14,13 +14,14 @@ from bloodcells.data.classes import spelled
 from bloodcells.errors import KitError, first_line, say
 from bloodcells.network.network import DEFAULT_BACKBONE, backbone_of, build_network
 from bloodcells.recipe import Recipe, read_recipe
-from bloodcells.run import Config, Run
+from bloodcells.run import Config, Run, load_weights
 
 KIT = Path(__file__).parents[1] / "weights"
 """The weights that come with the kit: a folder that is read like that of a run."""
 
 STARTS = ("auto", "imagenet", "kit", "scratch")
 """The starts that have a name; any other is the path of a file."""
+_MOST_CLASSES = 10_000  # a head takes memory for each
 _PATIENCE = 20.0  # seconds that a server may be silent
 
 
@@ -116,8 +117,11 @@ def is_trained(path: Path) -> bool:
     """Whether the file holds a backbone with a head on it, as this kit trains it, and not a backbone alone."""
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
-    with h5py.File(path) as weights:
-        return "layers/functional" in weights
+    try:
+        with h5py.File(path) as weights:
+            return "layers/functional" in weights
+    except OSError:
+        return False
 
 
 def tells_apart(path: Path, classes: Sequence[str]) -> bool:
@@ -133,28 +137,31 @@ def _trained_at(init: str) -> Path:
 
 
 def _classes_in(path: Path) -> int:
-    with h5py.File(path) as weights:
-        return int(weights["layers/dense/vars/1"].shape[0]) if "layers/dense/vars/1" in weights else 0
+    try:
+        with h5py.File(path) as weights:
+            return int(weights["layers/dense/vars/1"].shape[0])
+    except Exception:  # a damaged file makes HDF5 raise nearly anything
+        return 0
 
 
 def _load_trained(network: keras.Model, path: Path, backbone: str, classes: Sequence[str] | None) -> None:
     """Everything, or the backbone alone where the head is for other classes."""
     try:
         known, wanted = _classes_in(path), network.output_shape[-1]
+        if known > _MOST_CLASSES:
+            raise ValueError(f"declares {known:,} classes")
         if known == wanted and (classes is None or tells_apart(path, classes)):
-            with _no_layer_at_random():
-                network.load_weights(path)
+            load_weights(network, path)
             return
         say(f"{path.name} tells {known} other classes apart: the head starts anew, for {wanted}")
         size = backbone_of(network).input_shape[1]
         trained = build_network(size, size, known, backbone=backbone)
         # In a file, a network that resizes its input has one layer more, but the same names.
-        with _no_layer_at_random():
-            trained.load_weights(path)
+        load_weights(trained, path)
         backbone_of(network).set_weights(backbone_of(trained).get_weights())
-    except (OSError, ValueError, KeyError, UserWarning) as error:
+    except Exception as error:  # a damaged file makes HDF5 raise nearly anything
         raise KitError(
-            f"{path} does not hold the weights of a network of this kit on {backbone}: {first_line(error)}. "
+            f"{path} does not hold the weights of a network of this kit on {backbone}: it {first_line(error)}. "
             "Give another file."
         ) from error
 
@@ -210,7 +217,7 @@ def _refuse_other_preprocessing(source: keras.Model, network: keras.Model, init:
         for backbone, seen in ((backbone_of(network), standardised), (source, pixels))
     )
     difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
-    if difference > 0.01:
+    if not difference <= 0.01:  # NaN is none either
         raise KitError(
             f"{init} expects another preprocessing: expected equal features on RGB 0..255 standardised as for "
             f"ImageNet, got a relative difference of {difference:.2g}. Convert the file."
