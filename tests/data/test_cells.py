@@ -87,11 +87,29 @@ def test_row_05_a_pickle(tmp_path: Path, protocol: int) -> None:
     assert refusal(path) == f"{path} is a pickle; refused for safety. Save the arrays with numpy.savez."
 
 
-def test_row_05_another_kind_of_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("start", "line"),
+    [
+        (b"\x93NUMPY\x01\x00", "is an .npy of one array: expected an .npz. Save images and labels with numpy.savez."),
+        (b"\x1f\x8b\x08\x00", "is a gzip file: expected an .npz. Decompress it first."),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "is a Git LFS pointer: expected the file itself. Fetch it with ",
+        ),
+        (b"Rar!\x1a\x07", "is not an .npz: expected a zip archive, got bytes b'Rar!'. Download it again."),
+    ],
+)
+def test_row_05_another_kind_of_file(tmp_path: Path, start: bytes, line: str) -> None:
     path = tmp_path / "x.npz"
-    with path.open("wb") as stream:
-        np.save(stream, IMAGES)
-    assert "is not an .npz: expected a zip archive, got bytes b'\\x93NUM'" in refusal(path)
+    path.write_bytes(start + bytes(100))
+    assert refusal(path).startswith(f"{path} {line}")
+
+
+def test_row_08_a_zip_that_holds_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "training_set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(written(tmp_path / "training_set.npz"), "training_set.npz")
+    assert refusal(path).endswith("got training_set.npz. Unzip it and give the .npz in it.")
 
 
 @pytest.mark.parametrize(("save", "key"), [(np.savez, "images"), (np.savez, "labels"), (np.savez_compressed, "images")])
@@ -293,6 +311,11 @@ def test_row_14_many_wrong_values_stay_one_short_line(tmp_path: Path) -> None:
 def test_row_14_one_hot_labels(tmp_path: Path) -> None:
     line = refusal(written(tmp_path / "x.npz", labels=np.eye(8)[LABELS]))
     assert "labels has shape (16, 8); expected (N,) or (N, 1)" in line
+
+
+def test_row_14_labels_in_a_row(tmp_path: Path) -> None:
+    line = refusal(written(tmp_path / "x.npz", labels=LABELS[None]))
+    assert line == "x.npz: labels has shape (1, 16); expected (N,) or (N, 1). Give labels[0]."
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -195,8 +195,8 @@ def _definition(bundle: Path, folder: Path) -> tuple[dict[str, str], tuple[str, 
         for part, path in parts.items():
             if not ((folder / path).exists() and (folder / path).resolve().is_relative_to(folder.resolve())):
                 raise ValueError(f"tasks.{part}: expected a file of the bundle, got {quoted(path)}")
-    except ValueError as error:
-        raise KitError(f"competition.yaml: {error}. Correct it, or write the bundle again.") from error
+    except (OSError, ValueError) as error:
+        raise KitError(f"competition.yaml: {first_line(error)}. Correct it, or write the bundle again.") from error
     return parts, columns, limit
 
 

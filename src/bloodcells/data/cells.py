@@ -16,7 +16,12 @@ from bloodcells.errors import KitError, first_line, say
 from bloodcells.files import refuse_bomb, replacing
 from bloodcells.network.pixels import scale_of, scaled
 
-_PICKLE_MAGIC = b"\x80"
+_OTHER_FILES = {
+    b"\x80": "is a pickle; refused for safety. Save the arrays with numpy.savez.",
+    b"\x93NUMPY": "is an .npy of one array: expected an .npz. Save images and labels with numpy.savez.",
+    b"\x1f\x8b": "is a gzip file: expected an .npz. Decompress it first.",
+    b"version https://git-lfs": "is a Git LFS pointer: expected the file itself. Fetch it with git lfs pull.",
+}
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an archive without members
 
 
@@ -146,9 +151,11 @@ def _read_members(
         with np.load(stream, allow_pickle=False) as archive:
             missing = [key for key in keys if key not in archive.files]
             if missing:
+                inside = any(name.endswith(".npz") for name in archive.files)
                 raise KitError(
                     f"{path} lacks {' and '.join(missing)}: expected the keys {', '.join(keys)}, "
-                    f"got {', '.join(archive.files) or 'none'}. Name yours with --keys."
+                    f"got {', '.join(archive.files)[:300] or 'none'}. "
+                    f"{'Unzip it and give the .npz in it' if inside else 'Name yours with --keys'}."
                 )
             found = (*keys, *(key for key in optional if key in archive.files))
             refuse_bomb(str(path), [archive.zip.getinfo(f"{key}.npy") for key in found])
@@ -169,8 +176,9 @@ def _check_start(path: Path, head: bytes) -> None:
     if text.startswith(b"<"):
         start = text[: len(text.replace(b">", b" ").split()[0])].decode("ascii", "replace")
         raise KitError(f"{path} starts with {start!r}: this is a web page, not an .npz. Download it again, logged in.")
-    if head.startswith(_PICKLE_MAGIC):
-        raise KitError(f"{path} is a pickle; refused for safety. Save the arrays with numpy.savez.")
+    for magic, words in _OTHER_FILES.items():
+        if head.startswith(magic):
+            raise KitError(f"{path} {words}")
     if not head.startswith(_ZIP_MAGICS):
         raise KitError(f"{path} is not an .npz: expected a zip archive, got bytes {head[:4]!r}. Download it again.")
 
@@ -220,13 +228,14 @@ def _validated_labels(
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise KitError(f"{name}: labels has shape {labels.shape}; expected (N,) or (N, 1). Decode one-hot by argmax.")
+        hint = "Give labels[0]" if labels.shape[:1] == (1,) else "Decode one-hot by argmax"
+        raise KitError(f"{name}: labels has shape {labels.shape}; expected (N,) or (N, 1). {hint}.")
     if len(labels) != n_images:
         raise KitError(f"{name}: {n_images} images but {len(labels)} labels. Give one label per image.")
     found = np.unique(labels)
     whole = labels.dtype.kind in "uib" or (labels.dtype.kind == "f" and bool((found == np.floor(found)).all()))
     if not whole or found[0] < 0 or found[-1] > last:
-        values = ", ".join(str(value) for value in found[:12].tolist())
+        values = ", ".join(str(value)[:40] for value in found[:12].tolist())
         raise KitError(f"{name}: expected whole labels 0..{last}, got the values {values}. Map the classes to them.")
     labels = labels.astype(np.int64)
     counts = np.bincount(labels, minlength=last + 1)
