@@ -6,7 +6,7 @@ WORKER := .venv-worker
 BLOODCELLS := $(VENV)/bin/bloodcells
 ZIP := runs/synthetic-quick-0/submission.zip
 
-.PHONY: install run test quick-test test-worker lint reports
+.PHONY: install run test quick-test test-worker test-colab test-kaggle lint reports
 
 install: $(VENV)/installed
 
@@ -23,6 +23,13 @@ quick-test: $(VENV)/installed
 # The zip of `make run`, with the versions of the competition's machine: equal labels, or an error.
 test-worker: $(VENV)/installed $(WORKER)/installed $(ZIP)
 	$(BLOODCELLS) score $(ZIP) --data synthetic --worker $(WORKER)/bin/python --out runs/worker
+
+# Beside the packages of Colab and of Kaggle, where their Python is: the wheel replaces none, and the quick tests pass.
+test-colab:
+	$(PYTHON) tests/platforms/try_platform.py colab-2026-08 python3.13 .venv-colab
+
+test-kaggle:
+	$(PYTHON) tests/platforms/try_platform.py kaggle-2026-05 python3.12 .venv-kaggle
 
 $(ZIP):
 	$(MAKE) run

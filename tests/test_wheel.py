@@ -1,7 +1,7 @@
 """The wheel serves without the repository: the notebooks, then the verbs, in an empty folder and its own environment.
 
 Nothing is downloaded: the environment sees the packages of this one, but not its kit. It shows that everything works,
-with a small network that learns next to nothing from a few cells.
+with a small network that learns next to nothing from a few cells. The notebooks find themselves on Colab.
 """
 
 import json
@@ -30,6 +30,17 @@ working_size = 32
 batch_size = 32
 learning_rate = 1e-3
 """
+COLAB = """
+from pathlib import Path
+
+class drive:
+    def mount(place):
+        Path(place, "MyDrive").mkdir(parents=True, exist_ok=True)
+
+class files:
+    def download(path):
+        Path("downloaded").write_text(path)
+"""
 EXECUTE = """
 import sys, nbformat
 from nbclient import NotebookClient
@@ -57,13 +68,13 @@ def run_in(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
     (packages / "of_the_tests.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     pip("--python", environment / "bin" / "python", "install", "--no-deps", "--no-index", wheel)
     place = tmp_path_factory.mktemp("elsewhere")
+    pretend_colab(packages, place / "content")
     cells = draw_smear(FEWEST_CELLS).cells
-    np.savez(place / "cells.npz", images=cells.images, labels=cells.labels)
+    np.savez(place / "content" / "training_set.npz", images=cells.images, labels=cells.labels)
     recipe = place / "glance.toml"
     recipe.write_text(RECIPE)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BLOODCELLS"))}
-    settings = {"DATA": "cells.npz", "INIT": "scratch", "RUN": "run", "PROFILE": str(recipe)}
-    settings = {f"BLOODCELLS_{name}": value for name, value in settings.items()}
+    settings = {"BLOODCELLS_INIT": "scratch", "BLOODCELLS_PROFILE": str(recipe)}
 
     def run(program: str, *arguments: str) -> str:
         command = [environment / "bin" / program, *arguments]
@@ -73,6 +84,16 @@ def run_in(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
 
     run.place = place
     return run
+
+
+def pretend_colab(packages: Path, content: Path) -> None:
+    """Give an environment the package that Colab has, and the folder that it has there as /content."""
+    (packages / "google" / "colab").mkdir(parents=True)
+    (packages / "google" / "colab" / "__init__.py").write_text(COLAB)
+    (packages / "sitecustomize.py").write_text(
+        f"import pathlib, bloodcells.platforms\nbloodcells.platforms.COLAB = pathlib.Path({str(content)!r})\n"
+    )
+    content.mkdir()
 
 
 def pip(*arguments: object) -> None:
@@ -86,18 +107,20 @@ def test_everything_works_from_the_wheel_alone(run_in: Launch) -> None:
     assert run_in("python", "-c", "import bloodcells; print(bloodcells.__file__)").startswith(str(place.parent))
     shutil.copytree(REPOSITORY / "notebooks", place / "notebooks")
     run_in("python", "-c", EXECUTE, *NAMES)
+    run = place / "content" / "drive" / "MyDrive" / "bloodcells" / "runs" / "training_set-glance-0"
     left = {"cleaning", "split.csv", "config.json", "metrics.jsonl", "evaluation.json", "submission.zip", "score"}
-    assert left <= {path.name for path in (place / "run").iterdir()}
+    assert left <= {path.name for path in run.iterdir()}
+    assert (place / "notebooks" / "downloaded").read_text() == str(run / "submission.zip")
 
     # The same folder: what the notebooks have trained goes on to be scored by the command line.
-    recipe = ("--recipe", "glance.toml", "--init", "scratch")
-    told = run_in("bloodcells", "run", "--data", "cells.npz", *recipe, "--tta", "0", "--out", "run")
+    cells, recipe = "content/training_set.npz", ("--recipe", "glance.toml", "--init", "scratch")
+    told = run_in("bloodcells", "run", "--data", cells, *recipe, "--tta", "0", "--out", str(run))
     assert "zip scored on the clean hold-out" in told and "already trained" in told
-    assert (place / "run" / "report" / "index.md").exists()
+    assert (run / "report" / "index.md").exists()
 
     run_in("bloodcells", "package", "--weights", "kit", "--tta", "0", "--out", "kit.zip")
-    scores = json.loads(run_in("bloodcells", "score", "kit.zip", "--data", "cells.npz", "--json"))
+    scores = json.loads(run_in("bloodcells", "score", "kit.zip", "--data", cells, "--json"))
     assert scores["accuracy"] > 0.5
-    run_in("bloodcells", "bundle", "--data", "cells.npz", "--solution", "kit.zip", "--out", "bundle.zip")
+    run_in("bloodcells", "bundle", "--data", cells, "--solution", "kit.zip", "--out", "bundle.zip")
     with zipfile.ZipFile(place / "bundle.zip") as bundle:
         assert bundle.read("LICENSE") == (REPOSITORY / "LICENSE").read_bytes()
