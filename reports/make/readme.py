@@ -10,7 +10,7 @@ from bloodcells.files import read_json, write_text
 from bloodcells.pages.galleries import clean_beside_composite
 from bloodcells.pages.plots import save_figure
 from bloodcells.pages.record import RunRecord, read_records
-from bloodcells.pages.tables import markdown_table
+from bloodcells.pages.tables import accuracy_interval, markdown_table
 from bloodcells.pages.words import VIEWS, hardware, start_in_words
 from reports.make.speed_page import score_table
 
@@ -18,12 +18,11 @@ PICTURE = "smear.png"
 TIMING = Path("speed") / "score.json"
 
 _BASELINES = (
-    ("the system this kit re-implements: EfficientNetB3", "the competition's", "0.99 (own validation)",
-     "0.81 (hidden set)", "not published", "not published"),
+    ("the system this kit re-implements: EfficientNetB3", "0.81 (hidden set)", "0.99 (own validation)", "", ""),
     ("[best of 192 teams](https://github.com/Luca-Olivieri/blood_cells_classifier): ConvNeXtXLarge, 350 M parameters",
-     "the competition's", "not published", "0.9687 (hidden set)", "not published", "not published"),
+     "0.9687 (hidden set)", "", "", ""),
 )  # fmt: skip
-_COLUMNS = ("system", "cells", "accuracy, clean", "accuracy, corrupted", "n", "run")
+_COLUMNS = ("system", "accuracy, corrupted", "accuracy, clean", "n", "one run")
 _NONE_YET = "no run is published yet"
 
 
@@ -40,9 +39,13 @@ def write_readme(readme: Path, reports: Path) -> Path:
 
 
 def results_table(records: Mapping[str, RunRecord], reports: str) -> str:
-    """The baselines and a row for each record, by its page; links lead into the folder ``reports``."""
-    rows = [_result_row(record, f"{reports}/{page}/index.md") for page, record in records.items()] or [
-        ("this kit", _NONE_YET, "", "", "", "")
+    """The baselines and a row for each record, by its page; links lead into the folder ``reports``.
+
+    What a command of the kit makes comes before what it does not.
+    """
+    ordered = sorted(records.items(), key=lambda one: bool(one[1].config.note))
+    rows = [_result_row(record, f"{reports}/{page}/index.md") for page, record in ordered] or [
+        ("this kit", _NONE_YET, "", "", "")
     ]
     return markdown_table(_COLUMNS, [*_BASELINES, *rows])
 
@@ -97,12 +100,19 @@ def draw_picture(path: Path) -> None:
 
 
 def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:
-    recipe, summary = record.config.recipe, record.summary
+    config, summary = record.config, record.summary
+    recipe, n = config.recipe, summary.parts["holdout"]
+    made = "weights of the kit" if config.note else f"`{config.recipe_name or 'own settings'}`"
+
+    def scored(name: str) -> str:
+        accuracy = summary.scores[name]["accuracy"]
+        low, high = accuracy_interval(accuracy, n)
+        return f"{accuracy:.4f} ({low:.3f} to {high:.3f})"
+
     return (
-        f"[this kit: {record.config.recipe.backbone}, {record.config.recipe_name or 'own settings'}]({page})",
-        summary.cells,
-        f"{summary.scores['clean']['accuracy']:.4f} (hold-out)",
-        f"{summary.scores['composite']['accuracy']:.4f} (composite hold-out)",
-        summary.parts["holdout"],
-        f"seed {recipe.seed}; init {start_in_words(recipe.init)}; {VIEWS[summary.views]}; {hardware(record)}",
+        f"[this kit: {recipe.backbone}, {made} from {start_in_words(recipe.init)}]({page})",
+        scored("composite"),
+        scored("clean"),
+        f"{n:,}",
+        f"{summary.cells}, seed {recipe.seed}; {VIEWS[summary.views]}; {hardware(record)}",
     )
