@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import bloodcells
-from bloodcells.errors import KitError, first_line, looked_up, printable
+from bloodcells.errors import KitError, first_line, looked_up, printable, quoted
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,14 @@ def test_whatever_is_printed_with_a_value_in_it_is_printed_so():
         if any(word in line for word in printing) and "json.dumps" not in line and "print()" not in line
     }
     assert {line.split(":")[0] for line in lines} == {"errors.py", "ends.py"}, lines
+
+
+def test_what_is_quoted_is_short_and_printable_whatever_it_holds():
+    endless: list[object] = []
+    endless.append(endless)
+    doubled: list[object] = []
+    for _ in range(60):
+        doubled = [doubled, doubled]
+    for value in (endless, doubled, "x" * 10**6, "\x1b[2J\n", list(range(10**6)), 10**5000, {"a": {"b": [None]}}):
+        assert quoted(value).isprintable() and 0 < len(quoted(value)) <= 60
+    assert quoted("a b") == "'a b'" and quoted([1, 2.5, None]) == "[1, 2.5, None]"

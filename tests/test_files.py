@@ -1,9 +1,21 @@
 import json
+import zipfile
 
 import pytest
 
 from bloodcells.errors import KitError
-from bloodcells.files import claim, expanded, read_json, replacing, scratch_folder, sha256_of, write_csv, write_json
+from bloodcells.files import (
+    claim,
+    expanded,
+    read_json,
+    read_toml,
+    refuse_bomb,
+    replacing,
+    scratch_folder,
+    sha256_of,
+    write_csv,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_previous_file_and_nothing_beside_it(tmp_path):
@@ -89,3 +101,34 @@ def test_a_home_that_nobody_has_is_a_name_like_any_other(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
     assert str(expanded("~/a.npz")) == "/home/somebody/a.npz"
     assert str(expanded("~nobody-is-called-so/a.npz")) == "~nobody-is-called-so/a.npz"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"a = ", "expected TOML, got Invalid value"),
+        (b"a = \xff", "expected TOML, got 'utf-8' codec can't decode"),
+        (b"a = " + b"[" * 9_000, "expected TOML, got "),
+        (b"a = 2024-13-99", "expected TOML, got "),
+        (b"a = " + b"9" * 5_000, "expected TOML, got "),
+        (b"a." * 10_000, "expected at most 10,000 bytes, got 20,000. Shorten it."),
+    ],
+)
+def test_what_is_no_toml_is_refused_in_a_line(tmp_path, content, line):
+    path = tmp_path / "own.toml"
+    path.write_bytes(content)
+    with pytest.raises(KitError) as caught:
+        read_toml(path)
+    assert str(caught.value).startswith(f"{path}: {line}")
+    with pytest.raises(KitError, match=r"expected TOML, got .*No such file"):
+        read_toml(tmp_path / "absent.toml")
+
+
+def test_a_zip_that_would_fill_the_disk_is_refused_by_what_it_declares():
+    member = zipfile.ZipInfo("a")
+    member.compress_size, member.file_size = 1_000, 50_000_000
+    refuse_bomb("x.zip", [member])
+    with pytest.raises(KitError, match=r"^x.zip would unpack to 100,000,000 bytes from 2,000: expected at most 50,"):
+        refuse_bomb("x.zip", [member, member])
+    with pytest.raises(KitError, match=r"expected at most 4,000\. Write it again"):
+        refuse_bomb("x.zip", [member], 4_000)

@@ -4,12 +4,13 @@ import csv
 import glob
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from bloodcells.errors import KitError, first_line
 
 WEIGHTS = "weights.weights.h5"
 """Name of a network's weights, in a run folder, beside the kit and in a zip."""
-_MOST_EXPANDED = 100  # deflate cannot exceed 1032; pictures of cells stay below 10, text below 20
+_MOST_EXPANDED = 100  # times; deflate cannot exceed 1032, pictures of cells and text stay below 20
 _ANY_RATIO_UP_TO = 50_000_000  # bytes
 _LONGEST_TOML = 10_000  # bytes; the time to parse nested keys is quadratic
 _MARK = ".bloodcells"
@@ -160,18 +161,18 @@ def read_json_lines(path: Path) -> list[Any]:
         raise KitError(f"{path} is damaged: expected one JSON value a line ({reason}). Run that step again.") from error
 
 
-def refuse_bomb(name: str, members: Iterable[zipfile.ZipInfo]) -> None:
-    """Refuse members of a zip, called ``name``, that would take far more room than any data needs.
+def refuse_bomb(name: str, members: Collection[zipfile.ZipInfo], most: float = math.inf) -> None:
+    """Refuse members of a zip, called ``name``, that unpack to more than ``most`` bytes, or to far more than they pack.
 
     Raises:
         KitError: they do.
     """
-    sizes = [(member.file_size, member.compress_size) for member in members]
-    declared, packed = map(sum, zip(*sizes, strict=True)) if sizes else (0, 0)
-    if declared > max(_ANY_RATIO_UP_TO, _MOST_EXPANDED * packed):
+    declared = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    allowed = min(most, max(_ANY_RATIO_UP_TO, _MOST_EXPANDED * packed))
+    if declared > allowed:
         raise KitError(
-            f"{name} would expand from {packed:,} bytes to {declared:,}: expected at most {_MOST_EXPANDED} times as "
-            "many. Write it again."
+            f"{name} would unpack to {declared:,} bytes from {packed:,}: expected at most {allowed:,}. Write it again."
         )
 
 

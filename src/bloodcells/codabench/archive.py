@@ -8,12 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from bloodcells.errors import KitError, first_line
+from bloodcells.files import refuse_bomb
 
 _OTHER_ARCHIVES = {b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"\x1f\x8b": "a gzip file (.tar.gz?)"}
 
-# Deflate cannot exceed 1032:1; trained weights stay below 2:1, text below 20:1.
-_RATIO_LIMIT = 100
-_RATIO_MATTERS_FROM = 50_000_000
 _MOST_MEMBERS = 20_000
 _LONGEST_NAME = 255  # bytes of a file's name on Linux
 
@@ -114,13 +112,7 @@ def _refuse_size(name: str, size: int, members: list[zipfile.ZipInfo], size_limi
 def _refuse_bomb(name: str, members: list[zipfile.ZipInfo], size_limit: int) -> None:
     if len(members) > _MOST_MEMBERS:
         raise KitError(f"{name} holds {len(members):,} members: expected at most {_MOST_MEMBERS:,}. Leave some out.")
-    declared = sum(member.file_size for member in members)
-    packed = sum(member.compress_size for member in members)
-    if declared > 4 * size_limit or (declared > _RATIO_MATTERS_FROM and declared > _RATIO_LIMIT * packed):
-        raise KitError(
-            f"{name} would unpack to {declared:,} bytes from {packed:,}: expected a ratio of at most "
-            f"{_RATIO_LIMIT} and at most {4 * size_limit:,} bytes. Build the zip again."
-        )
+    refuse_bomb(name, members, 4 * size_limit)
 
 
 def _refuse_unsafe(name: str, member: zipfile.ZipInfo) -> None:
