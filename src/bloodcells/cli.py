@@ -11,6 +11,8 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import asdict
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ from bloodcells.lock import lock_beside, lock_in, sole_writer
 
 if TYPE_CHECKING:
     from bloodcells.cleaning import CleaningSettings
+    from bloodcells.codabench.task import Bundle
     from bloodcells.competition import Competition
     from bloodcells.data.cells import CellSet
     from bloodcells.data.sources import Reading
@@ -203,36 +206,61 @@ def _publish(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from bloodcells.codabench.agreement import score_with_worker
-    from bloodcells.codabench.task import Bundle
     from bloodcells.codabench.worker import describe_run, score
     from bloodcells.files import read_json
 
-    def tell(line: str) -> None:
-        if not options.json:
-            say(line, file=sys.stderr)
-
-    work = _score_folder(options)
+    if options.zip.is_dir():
+        _rank(options)
+        return
+    work, tell, agreement = _score_folder(options), _teller(options), None
     with redirect_stdout(sys.stderr):
-        test_set = Bundle(options.bundle, _competition(options)) if options.bundle else _cells(options)
+        test_set = _test_set(options)
         if options.worker:
             scores, agreement = score_with_worker(options.zip, test_set, work, options.worker, tell, options.sandbox)
         else:
-            scores, agreement = score(options.zip, test_set, work, tell=tell, sandbox=options.sandbox), None
+            scores = score(options.zip, test_set, work, tell=tell, sandbox=options.sandbox)
     if options.json:
         print(json.dumps(scores))
         return
-    say(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+    say(_in_words(scores))
     say(*describe_run(read_json(work / "run.json")))
     if agreement:
         say(f"compared with {agreement}")
     say(f"page: {work / 'detailed_results.html'}")
 
 
+def _rank(options: argparse.Namespace) -> None:
+    from bloodcells.codabench.ranking import PAGE, TABLE, rank_folder
+
+    work, python = _score_folder(options), options.worker or sys.executable
+    with redirect_stdout(sys.stderr):
+        rows = rank_folder(options.zip, _test_set(options), work, python, _teller(options), options.sandbox)
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows]))
+        return
+    say(*(f"{row.rank or '-'} {row.zip}: {row.reason or _in_words(row.scores)}" for row in rows))
+    say(f"table: {work / TABLE}, page: {work / PAGE}")
+
+
+def _test_set(options: argparse.Namespace) -> "CellSet | Bundle":
+    from bloodcells.codabench.task import Bundle
+
+    return Bundle(options.bundle, _competition(options)) if options.bundle else _cells(options)
+
+
+def _teller(options: argparse.Namespace) -> Callable[[str], None]:
+    return (lambda line: None) if options.json else partial(say, file=sys.stderr)
+
+
+def _in_words(scores: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+
+
 def _bundle(options: argparse.Namespace) -> None:
     from bloodcells.codabench.bundle import write_bundle
 
     summary = write_bundle(_cells(options), options.solution, options.out, options.force)
-    say("the solution scores " + ", ".join(f"{name} {value:.4f}" for name, value in summary.scores.items()))
+    say(f"the solution scores {_in_words(summary.scores)}")
     say(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
     say(f"sha256 {summary.sha256}")
 
@@ -445,8 +473,8 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--note", default="", help="what the records do not say of how the weights were made")
     _add_force(publish)
 
-    score = add("score", _score, "score a submission zip as Codabench does")
-    score.add_argument("zip", type=Path, help="the submission")
+    score = add("score", _score, "score a submission zip as Codabench does, or rank a folder of them")
+    score.add_argument("zip", type=Path, help="the submission, or a folder of submissions: scored to one table")
     source = score.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", help="labelled images, as for run")
     source.add_argument("--bundle", type=Path, help="a competition bundle: its programs and its hidden set")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --soft: #5c6470; --line: #d9dde3;
@@ -27,6 +28,7 @@ th, td { padding: .3rem .45rem; text-align: right; border-bottom: 1px solid var(
 th { font-weight: 600; } th:first-child { text-align: left; }
 thead th { color: var(--soft); font-weight: 400; }
 .bar { display: block; height: .55rem; border-radius: 2px; background: rgb(var(--good)); min-width: 1px; }
+td.words { text-align: left; min-width: 16rem; font-size: .8rem; }
 td.wide { width: 34%; min-width: 3.2rem; }
 .matrix td, .matrix thead th:not(:first-child) { text-align: center; min-width: 2.1rem; padding: .3rem .1rem; }
 @media (max-width: 32rem) { .matrix .name { display: none; } td.wide { width: 20%; } table { font-size: .8rem; }
@@ -82,6 +84,24 @@ def failure_page(title: str, reason: str, logs: Mapping[str, str], remarks: Sequ
         f"<h2>{escape(name)}</h2><pre>{escape(text.strip()) or 'empty'}</pre>" for name, text in logs.items()
     )
     return _page(title, f'<p class="failed">{escape(reason)}</p>{f"<ul>{odd}</ul>" if odd else ""}{blocks}')
+
+
+def ranking_page(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Several submissions in one table, with links to their own pages.
+
+    Args:
+        title: of the competition.
+        columns: of its leaderboard.
+        rows: ``rank``, ``zip``, the columns, ``reason`` and ``remarks`` of each, in the order to show.
+    """
+    lines = [
+        f"<tr><td>{row['rank']}</td>"
+        f'<th><a href="{quote(row["zip"])}/detailed_results.html">{escape(row["zip"])}</a></th>'
+        + "".join(f"<td>{f'{row[name]:.4f}' if row[name] != '' else ''}</td>" for name in columns)
+        + f'<td class="words"><span class="failed">{escape(row["reason"])}</span> {escape(row["remarks"])}</td></tr>'
+        for row in rows
+    ]
+    return _page(title, _table(("rank", "submission", *map(_words, columns), "reason and remarks"), lines))
 
 
 def _page(title: str, body: str) -> str:

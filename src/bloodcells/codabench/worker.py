@@ -94,10 +94,14 @@ def score(
     try:
         return _score_task(zip_path, task, parts, work, machine, checks, tell)
     except FileNotFoundError as error:
-        raise KitError(
-            f"{error.filename} is gone: expected what this step has written, got no such file. The submission may have "
-            "removed it: score it with --sandbox required."
+        raise SubmissionFailed(
+            "prediction",
+            f"prediction run: expected what this step has written, got no {error.filename}: the submission may have "
+            "removed it. Score it with --sandbox required.",
         ) from error
+    finally:
+        for copy in (work / "submission", *work.glob("[ic]*/app/ingested_program")):
+            shutil.rmtree(copy, ignore_errors=True)
 
 
 def _files_below(folder: Path) -> dict[str, bytes]:
