@@ -169,3 +169,12 @@ def test_a_flood_of_output_is_capped_at_both_ends(run: Run) -> None:
 def test_a_submission_is_told_that_there_is_no_network(run: Run) -> None:
     end = run("import urllib.request; urllib.request.urlopen('http://example.org')")
     assert "there is no network here: example.org was asked for" in end.stderr.read_text()
+
+
+def test_other_programs_are_those_that_took_the_rest_of_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_first, later = psutil.cpu_times()._replace(user=10, idle=10), psutil.cpu_times()._replace(user=16, idle=14)
+    rest = {name: 0.0 for name in at_first._fields if name not in ("user", "idle")}
+    times = iter([at_first._replace(**rest), later._replace(**rest)])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(times))
+    load = isolation._Load()
+    assert load.others(own=2) == pytest.approx(0.4)

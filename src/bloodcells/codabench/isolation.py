@@ -103,11 +103,12 @@ def run_isolated(
         ends.callback(machine.sandbox.stop, place)
         watch = _Watch(process.pid, machine, (app, place.temporary))
         killed = watch.until_the_end(process)
+        others = load.others(watch.processor_seconds)
     code = process.returncode
     if _SHELLS_SIGNAL < code <= _SHELLS_SIGNAL + signal.NSIG:  # as sandboxes tell it
         code = _SHELLS_SIGNAL - code
     seconds = time.monotonic() - started
-    return Finished(code, killed, seconds, watch.peak_memory, load.others(), drains[0].path, drains[1].path)
+    return Finished(code, killed, seconds, watch.peak_memory, others, drains[0].path, drains[1].path)
 
 
 class _Watch:
@@ -115,10 +116,11 @@ class _Watch:
 
     Attributes:
         peak_memory: largest resident memory seen, bytes.
+        processor_seconds: used up to the last look, by those that were there then.
     """
 
     def __init__(self, pid: int, machine: Machine, folders: Sequence[Path]) -> None:
-        self.peak_memory = 0
+        self.peak_memory, self.processor_seconds = 0, 0.0
         self._pid, self._machine, self._folders = pid, machine, folders
         self._written_before, self._ends = _size(folders), time.monotonic() + machine.seconds
 
@@ -137,6 +139,7 @@ class _Watch:
         processes = _tree(self._pid)
         memory, limit = sum(map(_resident_memory, processes)), self._machine.memory
         self.peak_memory = max(self.peak_memory, memory)
+        self.processor_seconds = max(self.processor_seconds, sum(map(_processor_seconds, processes)))
         if memory > limit:
             return f"killed at {memory / 1e9:.1f} GB of memory (limit {limit / 1e9:.1f} GB)"
         if len(processes) > MOST_PROCESSES:
@@ -160,6 +163,13 @@ def _tree(pid: int) -> list[psutil.Process]:
 def _resident_memory(process: psutil.Process) -> int:
     with contextlib.suppress(psutil.Error):
         return process.memory_info().rss
+    return 0
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        times = process.cpu_times()
+        return times.user + times.system
     return 0
 
 
@@ -202,17 +212,16 @@ class _Load:
     def __init__(self) -> None:
         self._before = self._times()
 
-    def others(self) -> float:
-        """Share of the time that was spent for other programs than those that this process has started, 0..1."""
-        busy, own, idle = (after - before for after, before in zip(self._times(), self._before, strict=True))
+    def others(self, own: float) -> float:
+        """Share of the time that was spent for other programs than one that took ``own`` seconds of it, 0..1."""
+        busy, idle = (after - before for after, before in zip(self._times(), self._before, strict=True))
         return max(busy - own, 0) / max(busy + idle, 1e-9)
 
     @staticmethod
-    def _times() -> tuple[float, float, float]:
-        machine, own = psutil.cpu_times(), os.times()
+    def _times() -> tuple[float, float]:
+        machine = psutil.cpu_times()
         idle = machine.idle + getattr(machine, "iowait", 0)
-        busy = machine.user + machine.system + getattr(machine, "nice", 0)
-        return busy, own.children_user + own.children_system, idle
+        return machine.user + machine.system + getattr(machine, "nice", 0), idle
 
 
 class _Drain(threading.Thread):
