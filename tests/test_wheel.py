@@ -118,7 +118,7 @@ def test_everything_works_from_the_wheel_alone(run_in: Launch) -> None:
     assert "zip scored on the clean hold-out" in told and "already trained" in told
     assert (run / "report" / "index.md").exists()
 
-    run_in("bloodcells", "package", "--weights", "kit", "--tta", "0", "--out", "kit.zip")
+    run_in("bloodcells", "package", "--weights", "kit", "--tta", "0", "--backend", "keras", "--out", "kit.zip")
     scores = json.loads(run_in("bloodcells", "score", "kit.zip", "--data", cells, "--json"))
     assert scores["accuracy"] > 0.5
     run_in("bloodcells", "bundle", "--data", cells, "--solution", "kit.zip", "--out", "bundle.zip")

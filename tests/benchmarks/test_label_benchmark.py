@@ -14,7 +14,7 @@ def cells(monkeypatch) -> CellSet:
     """400 images without content, and features from which their labels can be told."""
     labels = np.arange(400) % 8
     draw = np.random.default_rng(0)
-    features = draw.normal(0, 1, (8, 500))[labels] + draw.normal(0, 2, (400, 500))
+    features = draw.normal(0, 1, (8, 200))[labels] + draw.normal(0, 1, (400, 200))
     monkeypatch.setattr(label_benchmark, "pooled_features", lambda images, init, progress=None: features[: len(images)])
     return CellSet(np.zeros((400, 96, 96, 3), np.uint8), labels, "invented cells", BLOOD)
 
@@ -53,7 +53,6 @@ def test_a_disagreement_without_confidence_is_no_suspicion():
     assert confident_learning(labels, probabilities).tolist() == [-1, -1, 1, -1, -1, -1]
 
 
-@pytest.mark.trains
 def test_planted_labels_are_found_again(cells):
     result = measure(cells, "folder/weights.h5", 0.05)
     assert result["init"] == "weights.h5" and result["cells"] == 400

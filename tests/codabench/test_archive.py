@@ -35,6 +35,8 @@ def test_missing_empty_and_truncated_zips(pack_zip: Callable[..., Path], tmp_pat
     path = pack_zip()
     path.write_bytes(path.read_bytes()[:-30])
     assert "submission.zip is not a complete zip (truncated?)" in refusal(path)
+    path.write_bytes(b"Rar!\x1a\x07\x01\x00" + bytes(50))
+    assert "submission.zip is a RAR archive: expected a zip. Zip the files, do not rename another" in refusal(path)
 
 
 def test_a_damaged_member_is_named(pack_zip: Callable[..., Path], tmp_path: Path) -> None:

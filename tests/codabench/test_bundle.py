@@ -11,6 +11,7 @@ import pytest
 import yaml
 from competitions import BLOOD
 from PIL import Image
+from tiny_submissions import packed
 
 from bloodcells.codabench.bundle import BundleSummary, write_bundle
 from bloodcells.codabench.task import PARTS, Bundle
@@ -22,16 +23,17 @@ from bloodcells.shipped import shipped
 PackZip = Callable[..., Path]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cells(brightness_cells: CellSet) -> CellSet:
     """The flat squares with the names of what was done to them."""
     names = np.array(["darken", "darken+jpeg", *["brighten"] * 14])
     return CellSet(brightness_cells.images, brightness_cells.labels, brightness_cells.origin, BLOOD, names)
 
 
-@pytest.fixture
-def written(cells: CellSet, pack_zip: PackZip, tmp_path: Path) -> BundleSummary:
-    return write_bundle(cells, pack_zip(), tmp_path / "a bundle.zip")
+@pytest.fixture(scope="module")
+def written(cells: CellSet, tmp_path_factory: pytest.TempPathFactory) -> BundleSummary:
+    folder = tmp_path_factory.mktemp("bundle")
+    return write_bundle(cells, packed(folder), folder / "a bundle.zip")
 
 
 def inner(bundle: Path, name: str) -> zipfile.ZipFile:
@@ -125,10 +127,8 @@ def test_the_time_limit_is_that_of_the_bundle(written: BundleSummary, pack_zip: 
         score(pack_zip("import time; time.sleep(60)"), Bundle(hasty, BLOOD), tmp_path / "work")
 
 
-def test_two_bundles_are_byte_for_byte_equal(
-    written: BundleSummary, cells: CellSet, pack_zip: PackZip, tmp_path: Path
-) -> None:
-    again = write_bundle(cells, tmp_path / "submission.zip", tmp_path / "b.zip")
+def test_two_bundles_are_byte_for_byte_equal(written: BundleSummary, cells: CellSet, tmp_path: Path) -> None:
+    again = write_bundle(cells, written.path.with_name("submission.zip"), tmp_path / "b.zip")
     assert again.sha256 == written.sha256
 
 

@@ -1,7 +1,6 @@
-"""Two virtual devices train as one does. In processes of their own: backend and devices are set once in each."""
+"""Two virtual devices train as one does. In a process of its own: backend and devices are set once in each."""
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -10,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from bloodcells.errors import KitError
+from bloodcells.run import Epoch, Run
 from bloodcells.training.devices import spread_over
 
 SCRIPT = """
-import json, sys
+import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-count, run = int(sys.argv[1]), Path(sys.argv[2])
+folder = Path(sys.argv[1])
 one = tf.config.LogicalDeviceConfiguration()
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one] * 2)
 
@@ -49,19 +49,19 @@ blood = read_competition(BLOOD_CELLS)
 images = draw.integers(0, 30 * (1 + labels[:, None, None, None]), (64, 96, 96, 3)).astype(np.uint8)
 cells = CellSet(images, labels, "x", blood)
 phase = Phase("all", 5, "flips", 96, batch_size=16, learning_rate=1e-2, warmup_steps=2)
-training.train(cells, {"clean": cells}, Recipe("scratch", (phase,)), run, devices=count)
-if count == 1:
-    used = 1
-elif keras.backend.backend() == "jax":
+for count in (1, 2):
+    training.train(cells, {"clean": cells}, Recipe("scratch", (phase,)), folder / str(count), devices=count)
+if keras.backend.backend() == "jax":
     used = keras.distribution.distribution().device_mesh.devices.size
 else:
-    used = len(training.spread_over(count)().__enter__().extended.parameter_devices)
-print(json.dumps({"used": used, "loss": [json.loads(line)["loss"] for line in (run / "metrics.jsonl").open()]}))
+    used = len(training.spread_over(2)().__enter__().extended.parameter_devices)
+print(used)
 """
 
 
-def trained(backend: str, count: int, folder: Path) -> dict:
-    command = [sys.executable, "-c", SCRIPT, str(count), str(folder / str(count))]
+def trained(backend: str, folder: Path) -> tuple[int, list[float], list[float]]:
+    """How many devices the second training used, and the losses of both, by epoch."""
+    command = [sys.executable, "-c", SCRIPT, str(folder)]
     environment = {
         **os.environ,
         "KERAS_BACKEND": backend,
@@ -70,7 +70,8 @@ def trained(backend: str, count: int, folder: Path) -> dict:
     }
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    losses = ([epoch.loss for epoch in Run(folder / count).rows(Epoch)] for count in "12")
+    return int(done.stdout.splitlines()[-1]), *losses
 
 
 @pytest.mark.trains
@@ -78,10 +79,10 @@ def trained(backend: str, count: int, folder: Path) -> dict:
 def test_two_devices_have_the_loss_curve_of_one(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    one, two = trained(backend, 1, tmp_path), trained(backend, 2, tmp_path)
-    assert (one["used"], two["used"]) == (1, 2)
-    assert one["loss"][-1] < one["loss"][0] - 0.05
-    assert two["loss"] == pytest.approx(one["loss"], abs=1e-3)
+    used, one, two = trained(backend, tmp_path)
+    assert used == 2
+    assert one[-1] < one[0] - 0.05
+    assert two == pytest.approx(one, abs=1e-3)
 
 
 def test_more_devices_than_there_are_is_refused():
