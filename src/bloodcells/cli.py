@@ -361,7 +361,7 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
 def _cleaning(options: argparse.Namespace) -> "CleaningSettings":
     from bloodcells.cleaning import CleaningSettings
 
-    return CleaningSettings(allow_any_removal=options.yes)
+    return CleaningSettings(keep_lone=options.keep_lone, allow_any_removal=options.yes)
 
 
 def _score_folder(options: argparse.Namespace) -> Path:
@@ -415,7 +415,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--minutes", type=float, metavar="N", help="stop the training at the last end of an epoch "
                           "that fits into so many; the same command goes on (default: train to the end)")  # fmt: skip
         verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-RECIPE-SEED)")
-        _add_yes(verb)
+        _add_cleaning(verb)
     _add_tta(whole)
 
     new = add("new", _new, "write the facts of another competition, from its pictures")
@@ -434,7 +434,7 @@ def _parser() -> argparse.ArgumentParser:
                        "labels are not examined)")  # fmt: skip
     clean.add_argument("--backbone", default="EfficientNetB3", help="of these weights, as in a recipe (default: "
                        "EfficientNetB3)")  # fmt: skip
-    _add_yes(clean)
+    _add_cleaning(clean)
 
     evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out, clean and corrupted")
     _add_run(evaluate)
@@ -515,7 +515,7 @@ def _parser() -> argparse.ArgumentParser:
                         "or local; needs the extra ray and a folder that all machines share")  # fmt: skip
     ablate.add_argument("--ray-cpus", type=int, default=2, help="cores for a task of Ray (default: 2)")
     ablate.add_argument("--ray-gpus", type=float, default=0, help="GPUs for a task of Ray (default: 0)")
-    _add_yes(ablate)
+    _add_cleaning(ablate)
 
     add("fetch", _fetch, "download BloodMNIST into data/, with checksum")
 
@@ -570,7 +570,9 @@ def _add_tta(verb: argparse.ArgumentParser) -> None:
                       "four rotations, 2 the eight dihedral views (default: 2)")  # fmt: skip
 
 
-def _add_yes(verb: argparse.ArgumentParser) -> None:
+def _add_cleaning(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--keep-lone", action="store_true", help="keep odd pictures that have no copies (default: they "
+                      "are dropped as junk, and listed)")  # fmt: skip
     verb.add_argument("--yes", action="store_true", help="go on even where the cleaning removes most images")
 
 

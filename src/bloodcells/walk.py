@@ -109,7 +109,16 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
         _refuse_other_cells(parts, run, cells)
     table.write(run.cleaning)
     run.write_split(in_source)
+    _say_lone_junk(cells, table)
     return parts
+
+
+def _say_lone_junk(cells: CellSet, table: CleaningTable) -> None:
+    lone = table.lone_junk.tolist()
+    if lone:
+        more = f" and {len(lone) - 5} more" if len(lone) > 5 else ""
+        named = ", ".join(cells.name_of(index) for index in lone[:5]) + more
+        say(f"{len(lone)} odd pictures without copies are dropped as junk: {named}; --keep-lone keeps them")
 
 
 def parts_of(folder: Path, cells: CellSet) -> Parts:

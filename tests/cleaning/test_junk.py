@@ -2,8 +2,10 @@
 
 import numpy as np
 from competitions import BLOOD
+from PIL import Image
+from sklearn.datasets import load_sample_images
 
-from bloodcells.cleaning import examine
+from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.cleaning.junk import Appearance, appearance, junk_scores
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import cartoon_face, landscape
@@ -103,3 +105,41 @@ def test_what_was_junk_once_keeps_the_score_that_said_so():
     scores, _, junk = junk_scores(looks, np.full(1_401, -1), np.ones(1_401, bool), 1.0)
     assert junk[1_000:].all() and not junk[:1_000].any()
     assert scores[1_400] >= 1
+
+
+def cut_from_a_photograph(count: int) -> np.ndarray:
+    """Parts of a flower's picture from near and far, which differ much more than cells do."""
+    draw = np.random.default_rng(0)
+    photograph = Image.fromarray(load_sample_images().images[1])
+    parts = []
+    for _ in range(count):
+        side = int(draw.integers(90, 400))
+        left, top = (int(draw.integers(0, length - side + 1)) for length in photograph.size)
+        parts.append(photograph.resize((96, 96), Image.Resampling.LANCZOS, (left, top, left + side, top + side)))
+    return np.stack([np.asarray(part) for part in parts])
+
+
+def test_photographs_that_differ_much_are_no_junk() -> None:
+    _, _, junk = scored(cut_from_a_photograph(300))
+    assert not junk.any()
+
+
+def test_strangers_among_drawings_that_differ_little_are_junk(sound) -> None:
+    draw = np.random.default_rng(0)
+    drawings = np.full((200, 96, 96, 3), 200, np.uint8)
+    for drawing, (top, left, side) in zip(drawings, draw.integers(20, 40, (200, 3)), strict=True):
+        drawing[top : top + side, left : left + side] = draw.integers(0, 100, 3)
+    drawings = np.clip(drawings + draw.normal(0, 8, drawings.shape), 0, 255).astype(np.uint8)
+    _, _, junk = scored(np.concatenate([drawings, cut_from_a_photograph(10)]))
+    assert junk[-10:].all() and not junk[:-10].any()
+
+
+def test_odd_pictures_without_copies_are_named_and_can_be_kept(sound) -> None:
+    twice = np.full((2, 96, 96, 3), 9, np.uint8)
+    images = np.concatenate([sound.images, cartoon_face()[None], twice])
+    cells = CellSet(images, np.zeros(len(images), np.int64), "", BLOOD)
+    alone = len(sound.images)
+    dropped, kept = examine(cells), examine(cells, CleaningSettings(keep_lone=True))
+    assert dropped.lone_junk.tolist() == [alone]
+    assert kept.reason[alone] == "" and not len(kept.lone_junk)
+    assert kept.reason[-2:].tolist() == dropped.reason[-2:].tolist() == ["junk", "junk"]

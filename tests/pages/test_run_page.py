@@ -17,7 +17,7 @@ from bloodcells.run import Config, Epoch, Measurement, Run, Summary
 
 def test_page_names_n_seed_hardware_and_command(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
-    for fact in ("seed 0", "2 cores (Invented CPU), no GPU", "| train | 1280 |", "same 160 cells"):
+    for fact in ("seed 0", "2 cores (Invented CPU), no GPU", "| train | 1280 |", "same 160 images"):
         assert fact in text
     command = "bloodcells run --data training_set.npz --init=backbone.h5 --tta 1 --out runs/invented-quick-0"
     assert f"```\n{command}\n```" in text

@@ -58,6 +58,8 @@ def examine(
     scores, evidence, no_cell = (
         column[row] for column in junk_scores(looks, clusters[distinct], ~conflict[distinct], settings.junk_threshold)
     )
+    if settings.keep_lone:
+        no_cell = no_cell & (clusters != ALONE)
     groups = groups_of(clusters)
     junk = _everywhere(no_cell, groups)
     stays = _lowest(groups, ~no_cell) == everyone

@@ -27,7 +27,7 @@ _COMMON_SHARE = 0.01  # share of images from which a colour is common: a second 
 _COMMON_COUNT = 3  # and the fewest images, lest two pictures of junk vouch for each other
 _COLOUR_LIMIT = 0.6  # steps: the oddest of 11,948 real cells has 0.17, a cartoon in skin colours 0.68
 _SMALL_SET = 200  # images at which the limit doubles: a second stain of 3 % is then six images, too few to be common
-_STRUCTURE_LIMIT = 7.0  # standard deviations: the oddest real cell has 5.7, an empty field 14
+_TAIL = 6.6  # how often the step from the median to the inner four fifths is made from the median to the limit
 _FLAT_LIMIT = 4.0  # grey levels of standard deviation: an empty field has 2, the palest real cell 19
 _RIDGE = 0.05  # added to the variances: sharpness at neighbouring scales is nearly collinear
 _FEWEST = 30  # images below which a set cannot say what is usual
@@ -156,7 +156,11 @@ def _rings(size: int) -> list[np.ndarray]:
 
 
 def _structure_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
-    """Root mean square Mahalanobis distance, in units of the limit."""
+    """Root mean square Mahalanobis distance, in units of a limit that the population's own tail sets.
+
+    Photographs differ more than stained cells, drawings less: a limit in standard deviations dropped 31 of 400 crops of
+    a photograph, and kept every stranger among drawings. The oddest of 11,948 real cells has 0.82 of this one.
+    """
     usual = looks.structure[population]
     quartiles = np.quantile(usual, (0.25, 0.5, 0.75), axis=0)
     spread = np.maximum((quartiles[2] - quartiles[0]) / 1.349, 1e-3)
@@ -167,7 +171,9 @@ def _structure_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
         precision = np.linalg.inv(np.cov(core.T) + _RIDGE * np.eye(core.shape[1]))
         distance = _squared_distance(scaled[population], mean, precision)
         core = scaled[population][distance <= np.quantile(distance, 0.9)]
-    return np.sqrt(_squared_distance(scaled, mean, precision) / scaled.shape[1]) / _STRUCTURE_LIMIT
+    apart = np.sqrt(_squared_distance(scaled, mean, precision) / scaled.shape[1])
+    median, wide = np.quantile(apart[population], (0.5, 0.8))
+    return apart / (median * (wide / median) ** _TAIL)
 
 
 def _squared_distance(points: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ class CleaningSettings:
         min_similarity: correlation of the aligned pixels, -1..1, from which a pair is one picture. Of two cells among
             11,948 the most alike have 0.94, of copies 98 of 100 have at least 0.98.
         junk_threshold: junk score from which an image is dropped.
+        keep_lone: keep an image that would be junk where it has no copies.
         max_removed_share: share of the images, 0..1, above which ``examine`` refuses to go on. A half: where most
             of a file would go, either the file or a threshold is not what its user thinks.
         allow_any_removal: go on all the same.
@@ -23,6 +24,7 @@ class CleaningSettings:
     max_distance: int = 10
     min_similarity: float = 0.97
     junk_threshold: float = 1.0
+    keep_lone: bool = False
     max_removed_share: float = 0.5
     allow_any_removal: bool = False
 

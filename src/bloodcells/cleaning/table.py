@@ -70,6 +70,11 @@ class CleaningTable:
         return np.flatnonzero(self.reason == "")
 
     @cached_property
+    def lone_junk(self) -> np.ndarray:
+        """Sorted int64 indices of the images dropped as junk that have no copies: nothing but their looks is said."""
+        return np.flatnonzero((self.reason == "junk") & (self.cluster == ALONE))
+
+    @cached_property
     def suspected_label(self) -> np.ndarray:
         """(N,) int64, what confident predictions say instead of the label, -1 where none do; no reason to drop."""
         if self.probabilities is None:

@@ -25,7 +25,7 @@ def distance_distributions(calibration: Calibration, settings: CleaningSettings)
     copies = np.bincount(calibration.copy_distance, minlength=len(bits))
     hashes.bar(bits - 0.4, copies / copies.sum(), 0.8, color=COPIES, label="a copy and its original")
     pairs = calibration.pair_distance / max(calibration.pair_distance.sum(), 1)
-    hashes.bar(bits + 0.4, pairs, 0.8, color=DISTINCT, label="two different cells")
+    hashes.bar(bits + 0.4, pairs, 0.8, color=DISTINCT, label="two different images")
     hashes.set(
         xlim=(-1.5, 36), yscale="log", xlabel="bits between the hashes, in the best view", ylabel="share of pairs"
     )

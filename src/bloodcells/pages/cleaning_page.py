@@ -25,7 +25,7 @@ from bloodcells.pages.cleaning_figures import distance_distributions, junk_distr
 from bloodcells.pages.html_page import html_page
 
 WORDS = {
-    "junk": ("junk", "pictures that show no cell of this set"),
+    "junk": ("junk", "pictures unlike the rest of this set"),
     "label_conflict": ("label conflicts", "one picture under several labels: nobody knows which is right"),
     "exact_duplicate": ("exact duplicates", "byte for byte an image before it"),
     "near_duplicate": ("near duplicates", "the same picture, shifted, turned, cropped or re-encoded"),
@@ -102,7 +102,7 @@ def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> s
     if not len(junk):
         return ""
     pictures = _distinct(table, junk)
-    pictures.sort(key=lambda members: (-len(members), -table.junk_score[members[0]]))
+    pictures.sort(key=lambda members: (len(members) > 1, -len(members), -table.junk_score[members[0]]))
     captions = {}
     for members in pictures[:_MOST_PICTURES]:
         one = int(members[0])
@@ -112,8 +112,9 @@ def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> s
         captions[one] = f"<b>{times}{who}</b>{table.junk_score[one]:.1f}, by {table.evidence[one]}"
     return _section(
         f"Junk: {len(junk):,} images, {len(pictures):,} pictures",
-        "No cell of this set looks like these: by the colours they use, by their contrast, sharpness and layout, or "
-        f"because they show nothing. Score {settings.junk_threshold:g} is the limit.",
+        "Nothing else in this set looks like these: by the colours they use, by their contrast, sharpness and layout, "
+        f"or because they show nothing. Score {settings.junk_threshold:g} is the limit. Pictures without copies come "
+        "first: nothing but their looks speaks against them, and <code>--keep-lone</code> keeps them.",
         _grid(cells, captions, len(pictures)),
     )
 
@@ -163,8 +164,8 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
         f"Suspected labels: {len(table.suspects):,}",
         f"A regression on what a pretrained network sees finds another class at least {ODDS:g} times as probable as "
         "the label. It was not fitted to the image itself; in this way it gives "
-        f"{table.out_of_fold_accuracy:.1%} of the images their label. None is dropped: a rare cell looks the same as a "
-        "wrong label, and a person can tell. The least probable label comes first.",
+        f"{table.out_of_fold_accuracy:.1%} of the images their label. None is dropped: a rare picture looks the same "
+        "as a wrong label, and a person can tell. The least probable label comes first.",
         _grid(cells, captions, len(table.suspects)),
     )
 
@@ -178,8 +179,8 @@ def _oddest(cells: CellSet, table: CleaningTable) -> str:
     }
     return _section(
         "The oddest images that were kept",
-        "Highest junk score first. Rare stains, crowded fields and damaged cells belong here; if these are sound, the "
-        "threshold drops no cell.",
+        "Highest junk score first. Rare kinds, crowded and damaged pictures belong here; if these are sound, the "
+        "threshold drops none that is.",
         _grid(cells, captions, len(captions)),
     )
 
@@ -188,16 +189,16 @@ def _thresholds(table: CleaningTable, settings: CleaningSettings, calibration: C
     figures = _as_svg(junk_distribution(table, settings), "Distribution of the junk scores")
     text = "The junk score measures every picture against the rest of the set, once per distinct picture."
     if calibration:
-        figures = _as_svg(distance_distributions(calibration, settings), "Distances of copies and of cells") + figures
+        figures = _as_svg(distance_distributions(calibration, settings), "Distances of copies and of others") + figures
         both = calibration.copy_distance <= settings.max_distance
         both &= calibration.copy_similarity >= settings.min_similarity
         near_pairs = calibration.pair_distance[: settings.max_distance + 1].sum()
         confused = (calibration.pair_similarity >= settings.min_similarity).sum()
         text = (
-            f"Measured on {calibration.n_cells:,} of the kept cells and {len(calibration.kind):,} copies planted among "
-            f"them. The hash proposes: of {calibration.pair_distance.sum():,} pairs of different cells it lets "
+            f"Measured on {calibration.n_cells:,} of the kept images and {len(calibration.kind):,} copies planted "
+            f"among them. The hash proposes: of {calibration.pair_distance.sum():,} pairs of different images it lets "
             f"{near_pairs:,} through. The pixels decide: {both.mean():.1%} of the copies are recognised, and "
-            f"{confused:,} pairs of different cells are taken for one. "
+            f"{confused:,} pairs of different images are taken for one. "
         ) + text
     return _section("Where the thresholds lie", text, figures)
 

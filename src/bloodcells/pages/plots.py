@@ -80,7 +80,7 @@ def _name_phases(axes: Axes, epochs: Sequence[Epoch]) -> None:
 
 def accuracy_by_views(rows: Sequence[Measurement]) -> Figure:
     """Clean beside composite accuracy by number of views, one panel per part, the gap named."""
-    figure = titled_figure(8, 4, "Accuracy on clean and on corrupted cells, by test-time augmentation")
+    figure = titled_figure(8, 4, "Accuracy on clean and on corrupted images, by test-time augmentation")
     parts = list(dict.fromkeys(row.part for row in rows))
     for axes, part in zip(figure.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
         views = sorted({row.views for row in rows if row.part == part})

@@ -79,7 +79,7 @@ def _head(record: RunRecord) -> str:
 {recipe.working_size} px, on *{summary.cells}*. One run, seed {recipe.seed}, on {hardware(record)}.
 
 The zip that would be uploaded scores **{accuracy["clean"]:.4f}** on the clean hold-out and
-**{accuracy["composite"]:.4f}** on the same {summary.parts["holdout"]} cells under the composite corruption.
+**{accuracy["composite"]:.4f}** on the same {summary.parts["holdout"]} images under the composite corruption.
 
 {_made_by(record)}
 """
@@ -99,19 +99,19 @@ def _results(record: RunRecord) -> str:
     return f"""## Results
 
 {metrics_table(record.measurements)}
-*Accuracy of the trained network. Clean: cells as they are. Composite: the same cells, each through a random chain of
-corruptions that is frozen for all runs and never trained on. The interval (Wilson) is for drawing other cells;
+*Accuracy of the trained network. Clean: images as they are. Composite: the same images, each through a random chain of
+corruptions that is frozen for all runs and never trained on. The interval (Wilson) is for drawing other images;
 another seed moves the figures too.*
 
 ![Clean beside composite accuracy, by test-time augmentation](accuracy.png)
 
-*Accuracy by part and test-time augmentation (the mean over the views of a cell). The gap is clean minus composite, in
+*Accuracy by part and test-time augmentation (the mean over the views of an image). The gap is clean minus composite, in
 percentage points.*
 
 ![Accuracy after each epoch](learning_curves.png)
 
-*Training ({parts["train"]} cells) and validation ({parts["validation"]} cells) accuracy after each
-epoch, on single views. Training accuracy is the mean over the epoch, on augmented cells. No epoch is chosen by these
+*Training ({parts["train"]} images) and validation ({parts["validation"]} images) accuracy after each
+epoch, on single views. Training accuracy is the mean over the epoch, on augmented images. No epoch is chosen by these
 curves: the last one is used.*
 
 ![Confusion matrices of the hold-out](confusion.png)
@@ -120,7 +120,7 @@ curves: the last one is used.*
 
 ![Recall of each class](recall.png)
 
-*Share of each class that is recognised; n is the number of hold-out cells of the class in each set.*
+*Share of each class that is recognised; n is the number of hold-out images of the class in each set.*
 
 ![Accuracy over confidence](reliability.png)
 
@@ -161,7 +161,7 @@ def _data(record: RunRecord) -> str:
 *What the cleaning found; every image that is not kept is dropped for one reason.*
 
 {pairs_table(record.summary.parts, ("part", "images"))}
-*Copies of one picture are never in two parts. SHA-256 of the training cells:
+*Copies of one picture are never in two parts. SHA-256 of the training images:
 `{record.config.data_sha256[:16]}`.*
 """
 

@@ -80,12 +80,16 @@ def phases_table(recipe: Recipe, epochs: Sequence[Epoch]) -> str:
     return markdown_table(columns, rows)
 
 
+_NEUTRAL = {"deposit": "blots", "slide": "marks"}  # what the composite calls by words of a microscope
+
+
 def corruptions_table(by_corruption: Mapping[str, tuple[int, float]]) -> str:
     """Accuracy under each corruption of the composite set, as `evaluation.accuracy_by_corruption` gives it."""
     rows = [
-        (name.replace("_", " "), FAMILY_OF.get(name, ""), images, f"{accuracy:.3f}")
+        (_NEUTRAL.get(name, name).replace("_", " "), _NEUTRAL.get(family := FAMILY_OF.get(name, ""), family), images,
+         f"{accuracy:.3f}")
         for name, (images, accuracy) in by_corruption.items()
-    ]
+    ]  # fmt: skip
     return markdown_table(("corruption", "family", "n", "accuracy"), rows)
 
 
