@@ -18,7 +18,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("repository")
     shutil.copytree(REPOSITORY / "reports", copy / "reports", ignore=shutil.ignore_patterns(DRAWN, "*.pdf", "make"))
     shutil.copytree(REPOSITORY / WEIGHTS, copy / WEIGHTS, ignore=shutil.ignore_patterns("*.h5"))
-    shutil.copy(REPOSITORY / "README.md", copy)
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, copy)
     list(made_pages(copy))
     return copy
 
