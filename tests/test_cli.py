@@ -108,7 +108,7 @@ def to_score(smear_file, tmp_path):
 def test_score_says_what_the_run_cost_and_what_to_mind(to_score, capsys):
     assert cli.main(to_score(BY_BRIGHTNESS)) == 0
     scores, cost, *remarks, page = capsys.readouterr().out.splitlines()
-    assert re.match(r"accuracy 0\.\d{4}, balanced_accuracy ", scores)
+    assert re.fullmatch(r"accuracy 0\.\d{4}, balanced_accuracy .*, duration \d+\.\d\d s", scores)
     assert re.match(r"time for 3,421 images, projected: \d+ s of 600 s; memory 0\.\d\d GB of 4\.00 GB$", cost)
     remark, junk = remarks
     assert remark.startswith("remark: float32 in 0..1: neither recognised nor refused")

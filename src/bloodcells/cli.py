@@ -253,7 +253,8 @@ def _teller(options: argparse.Namespace) -> Callable[[str], None]:
 
 
 def _in_words(scores: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+    units = {name: f"{value:.2f} s" if name == "duration" else f"{value:.4f}" for name, value in scores.items()}
+    return ", ".join(f"{name} {value}" for name, value in units.items())
 
 
 def _bundle(options: argparse.Namespace) -> None:

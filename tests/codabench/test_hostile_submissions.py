@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloodcells.codabench import worker
+from bloodcells.codabench.isolation import Finished
+from bloodcells.codabench.prediction import labels_in, metadata_in
 from bloodcells.codabench.sandbox import chosen_sandbox
+from bloodcells.codabench.stages import Ended
 from bloodcells.codabench.worker import SubmissionFailed, score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
@@ -148,13 +150,13 @@ METADATA = {
 
 @pytest.mark.parametrize("content", METADATA.values(), ids=METADATA.keys())
 def test_metadata_that_cannot_be_is_refused(content: bytes) -> None:
-    end = worker.Finished(0, "", 5.0, 0, 0.0, Path(), Path())
+    end = Finished(0, "", 5.0, 0, 0.0, Path(), Path())
     with pytest.raises(SubmissionFailed, match=r"expected metadata\.json as the ingestion program writes it, got"):
-        worker._metadata(worker.Ended(end, {"metadata.json": content}))
-    worker._metadata(worker.Ended(end, {"metadata.json": b'{"duration": 4.9, "versions": {"numpy": "2"}, "more": 1}'}))
+        metadata_in(Ended(end, {"metadata.json": content}))
+    metadata_in(Ended(end, {"metadata.json": b'{"duration": 4.9, "versions": {"numpy": "2"}, "more": 1}'}))
 
 
 def test_labels_that_are_none_count_as_wrong() -> None:
-    end = worker.Finished(0, "", 5.0, 0, 0.0, Path(), Path())
+    end = Finished(0, "", 5.0, 0, 0.0, Path(), Path())
     files = {"predictions.csv": b"label\n3\n-1\nplatelet\n99999999999999999999\n"}
-    assert np.array_equal(worker._labels(worker.Ended(end, files)), [3, -1, -1, -1])
+    assert np.array_equal(labels_in(Ended(end, files)), [3, -1, -1, -1])

@@ -94,6 +94,15 @@ def test_a_model_that_cannot_be_created_fails(checked: Callable[..., Rehearsal])
         checked("class Net: ...")
 
 
+def test_a_report_that_the_submission_has_written_is_refused(checked: Callable[..., Rehearsal]) -> None:
+    report = '{"golden_difference": 0, "remarks": [], "labels": [], "load_seconds": -1}'
+    code = (
+        f"import atexit, pathlib, sys\natexit.register(pathlib.Path(sys.argv[2], 'checks.json').write_text, {report!r})"
+    )
+    with pytest.raises(SubmissionFailed, match=r"expected checks\.json as check\.py writes it, got another \("):
+        checked(f"{code}\n{GOOD}")
+
+
 def test_the_time_of_the_hidden_set_is_projected() -> None:
     rehearsal = Rehearsal(None, (), load_seconds=10, seconds_per_image=0.2, peak_memory=0, hidden_images=3421)
     assert rehearsal.projected_seconds == pytest.approx(694.2)

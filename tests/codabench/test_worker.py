@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from competitions import BLOOD
 
-from bloodcells.codabench import stages, worker
+from bloodcells.codabench import stages
+from bloodcells.codabench.isolation import Finished, run_isolated
 from bloodcells.codabench.worker import SubmissionFailed, score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
@@ -118,14 +119,12 @@ def test_neither_truth_nor_scoring_program_is_on_the_disk_before_the_prediction_
     def found() -> list[str]:
         return sorted(path.name for path in work.rglob("*") if path.name in ("labels.npy", "scoring.py"))
 
-    def run_and_look(stage: worker.Stage, *arguments: Any) -> worker.Ended:
-        before = found()
-        assert (before == []) == (stage.name != "scoring")
-        ended.append(stage.name)
-        return run_program(stage, *arguments)
+    def run_and_look(words: list[str], app: Path, *arguments: Any) -> Finished:
+        assert (found() == []) == (app.parent.name != "scoring")
+        ended.append(app.parent.name)
+        return run_isolated(words, app, *arguments)
 
-    run_program = worker.run_program
-    monkeypatch.setattr(worker, "run_program", run_and_look)
+    monkeypatch.setattr(stages, "run_isolated", run_and_look)
     score(pack_zip(), brightness_cells, work, checks=False)
     assert ended == ["inspection", "prediction", "scoring"] and found() == ["labels.npy", "scoring.py"]
 
@@ -139,8 +138,7 @@ def with_scoring_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change
     monkeypatch.setattr(stages, "PROGRAMS", programs)
 
 
-BAD_PREDICTIONS: dict[str, tuple[bytes | None, str]] = {
-    "missing": (None, "got no such file."),
+BAD_PREDICTIONS: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "got an empty file."),
     "extra column": (b"label\n" + b"3,0.5\n" * 16, "got more than one column, '3,0.5', at index 0."),
     "no header": (b"3\n" * 16, "got '3' in line 1."),
@@ -156,12 +154,12 @@ BAD_PREDICTIONS: dict[str, tuple[bytes | None, str]] = {
 def test_the_scoring_program_checks_the_predictions(
     brightness_cells: CellSet,
     tmp_path: Path,
-    change: bytes | None,
+    change: bytes,
     line: str,
     pack_zip: PackZip,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker, "run_program", _changing_the_predictions(worker.run_program, change))
+    monkeypatch.setattr(stages, "run_isolated", changing_the_predictions(change))
     error = failure(pack_zip(), brightness_cells, tmp_path / "work")
     assert error.stage == "scoring"
     assert str(error).startswith(
@@ -170,15 +168,15 @@ def test_the_scoring_program_checks_the_predictions(
     )
 
 
-def _changing_the_predictions(
-    run_program: Callable[..., worker.Ended], change: bytes | None
-) -> Callable[..., worker.Ended]:
-    def run_and_change(stage: worker.Stage, *arguments: Any) -> worker.Ended:
-        ended = run_program(stage, *arguments)
-        if stage.name == "prediction":
-            files = {name: content for name, content in ended.files.items() if name != "predictions.csv"}
-            ended = ended._replace(files=files if change is None else {**files, "predictions.csv": change})
-        return ended
+def changing_the_predictions(change: bytes) -> Callable[..., Finished]:
+    """`isolation.run_isolated`, with its output changed as nobody's submission can."""
+
+    def run_and_change(words: list[str], app: Path, *arguments: Any) -> Finished:
+        end = run_isolated(words, app, *arguments)
+        predictions = app / "output" / "predictions.csv"
+        if predictions.exists():
+            predictions.write_bytes(change)
+        return end
 
     return run_and_change
 

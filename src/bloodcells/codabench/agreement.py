@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE
+from bloodcells.codabench.prediction import Tell
 from bloodcells.codabench.stages import SubmissionFailed
 from bloodcells.codabench.task import Bundle
-from bloodcells.codabench.worker import RESULTS, Tell, score
+from bloodcells.codabench.worker import RESULTS, score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from bloodcells.codabench import page
+from bloodcells.codabench.prediction import Tell
 from bloodcells.codabench.stages import SubmissionFailed
 from bloodcells.codabench.task import Bundle
-from bloodcells.codabench.worker import Tell, score
+from bloodcells.codabench.worker import score
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError

@@ -8,26 +8,34 @@ it scores is for the two runs to say.
 
 import json
 import math
-import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from bloodcells.codabench import page
 from bloodcells.codabench.archive import check_archive, extract, layout_remarks
 from bloodcells.codabench.isolation import Finished, Machine
+from bloodcells.codabench.prediction import (
+    Parts,
+    Tell,
+    labels_in,
+    lay_out_part,
+    metadata_in,
+    prediction_run,
+    with_causes,
+)
 from bloodcells.codabench.rehearsal import Rehearsal, rehearse
 from bloodcells.codabench.sandbox import chosen_sandbox
-from bloodcells.codabench.stages import Ended, Stage, SubmissionFailed, lay_out, run_program, write_program
+from bloodcells.codabench.stages import Ended, SubmissionFailed, lay_out, run_program, write_program
 from bloodcells.codabench.task import PARTS, Bundle, Task, unpack_task, write_task
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
-from bloodcells.decoding import Amount, Count, Name, decoded
+from bloodcells.decoding import Name, decoded
 from bloodcells.errors import KitError, first_line
 from bloodcells.files import claim, scratch_folder, write_json, write_text
 
@@ -35,15 +43,7 @@ _FOLDERS = ("submission", "inspection", "prediction", "check", "scoring", "worke
 RESULTS = ("scores.json", "detailed_results.html", "run.json")
 """The files that a score is."""
 _READING_SECONDS, _READING_MEMORY = 120, 2_000_000_000
-_STEPS = ("importing model.py", "creating Model()", "predict")
-_UNLOADABLE = re.compile(r"(\S+) is (truncated|a Git LFS pointer|an HDF5 file)")
-_BY_CHANCE = re.compile(r"0x[0-9a-f]+|\d+")
 _EXPLAINED = 0.97  # accuracy from which nobody asks what went wrong
-
-Parts = Mapping[str, Mapping[str, bytes]]
-"""The files of a task, by part and path."""
-Tell = Callable[[str], None]
-"""Called with a line for each stage, as it happens."""
 
 
 def score(
@@ -100,19 +100,13 @@ def score(
             "removed it. Score it with --sandbox required.",
         ) from error
     finally:
-        for copy in (work / "submission", *work.glob("[ic]*/app/ingested_program")):
-            shutil.rmtree(copy, ignore_errors=True)
+        for copy in ("submission", "inspection/app/ingested_program", "check/app/ingested_program"):
+            shutil.rmtree(work / copy, ignore_errors=True)
 
 
 def _files_below(folder: Path) -> dict[str, bytes]:
     """The files of a part of the task by their paths; in memory, so that no submission finds the truth on the disk."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def _lay_out_part(files: Mapping[str, bytes], folder: Path) -> None:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
 
 
 def describe_run(record: Mapping[str, Any]) -> list[str]:
@@ -133,21 +127,21 @@ def _score_task(
         remarks += _unpack(zip_path, work / "submission", competition)
         remarks += _inspection_run(competition, work, machine)
         tell(f"prediction run: {len(task.cells):,} images, at most {machine.seconds:.0f} s")
-        prediction, path_remarks = _prediction_run(parts, work, machine, tell)
-        metadata = _metadata(prediction)
+        prediction, path_remarks = prediction_run(parts, work, machine, tell)
+        metadata = metadata_in(prediction)
         remarks += path_remarks
         tell(f"prediction run: {prediction.end.seconds:.1f} s")
         check: dict[str, float] = {}
         if checks:
             tell("check run: other orders, types and numbers of images")
-            predicted = _labels(prediction)
+            predicted = labels_in(prediction)
             check, check_remarks = _check_run(predicted, not path_remarks, task.cells, work, machine)
             remarks += check_remarks
         tell("scoring run")
         scoring = _scoring_run(prediction, parts, work, machine)
         scores = _read_scores(scoring, task.columns)
     except SubmissionFailed as error:
-        failed = _with_causes(error, remarks)
+        failed = with_causes(error, remarks)
         logs = {"output": error.log_tail} if error.log_tail else {}
         html = page.failure_page(competition.title, str(failed), logs, failed.remarks)
         write_text(work / "detailed_results.html", html)
@@ -203,67 +197,6 @@ def _inspection_run(competition: Competition, work: Path, machine: Machine) -> l
         return [f"the files could not be looked into: {error}"]
 
 
-def _prediction_run(parts: Parts, work: Path, machine: Machine, tell: Tell) -> tuple[Ended, list[str]]:
-    """The first container: from images to ``predictions.csv``; and remarks.
-
-    What fails from the canonical working directory is tried once more from the submission's own folder, where some
-    competitions start it; of two reasons the one that was met later is told.
-    """
-    try:
-        return run_program(_lay_out_prediction(parts, work), "predictions.csv", machine), []
-    except SubmissionFailed as error:
-        if error.at_a_limit:
-            raise
-        canonical = error
-    tell("prediction run: failed, tries again from the submission's own folder")
-    shutil.rmtree(work / "prediction", ignore_errors=True)
-    try:
-        ended = run_program(_lay_out_prediction(parts, work), "predictions.csv", machine, "ingested_program")
-    except SubmissionFailed as error:
-        raise _met_later(canonical, error) from error
-    return ended, [_path_remark("scored from the submission's own folder", canonical)]
-
-
-def _lay_out_prediction(parts: Parts, work: Path) -> Stage:
-    stage = lay_out("prediction", work)
-    _lay_out_part(parts["ingestion_program"], stage.app / "program")
-    _lay_out_part(parts["input_data"], stage.app / "input_data")
-    shutil.copytree(work / "submission", stage.app / "ingested_program")
-    return stage
-
-
-def _met_later(canonical: SubmissionFailed, own_folder: SubmissionFailed) -> SubmissionFailed:
-    """The failure of the attempt that got further; where both stopped at one step, that of the own folder."""
-    if _step(canonical) > _step(own_folder) or _alike(canonical, own_folder):
-        return canonical
-    own_folder.remarks = [_path_remark("this is what the submission's own folder shows", canonical)]
-    return own_folder
-
-
-def _step(error: SubmissionFailed) -> int:
-    return max((place for place, step in enumerate(_STEPS) if f"run: {step}: " in str(error)), default=-1)
-
-
-def _alike(one: SubmissionFailed, other: SubmissionFailed) -> bool:
-    return _BY_CHANCE.sub("", str(one)) == _BY_CHANCE.sub("", str(other))
-
-
-def _path_remark(consequence: str, canonical: SubmissionFailed) -> str:
-    return (
-        f"opens a file by a relative path: {consequence}, but where the working directory is the ingestion program's "
-        f"it fails ({str(canonical).rstrip('.')}). Open it from the folder of __file__"
-    )
-
-
-def _with_causes(error: SubmissionFailed, remarks: Sequence[str]) -> SubmissionFailed:
-    """The same failure, with the file that explains it in its line, and all that is odd about the submission."""
-    before_predict = error.stage == "prediction" and _step(error) < _STEPS.index("predict")
-    causes = [remark for remark in remarks if _UNLOADABLE.match(remark) and before_predict]
-    told = SubmissionFailed(error.stage, " ".join([str(error), *causes]), error.log_tail, error.at_a_limit)
-    told.remarks = [*error.remarks, *(remark for remark in remarks if remark not in causes)]
-    return told
-
-
 def _check_run(
     predicted: np.ndarray, from_the_program: bool, cells: CellSet, work: Path, machine: Machine
 ) -> tuple[dict[str, float], list[str]]:
@@ -315,42 +248,6 @@ def _differing(rehearsal: Rehearsal, predicted: np.ndarray) -> int:
     return int((np.array(rehearsal.labels[: len(predicted)]) != predicted[: len(rehearsal.labels)]).sum())
 
 
-def _labels(prediction: Ended) -> np.ndarray:
-    """What a prediction run has written, as far as it is labels."""
-    lines = prediction.files["predictions.csv"].decode("utf-8", "replace").split()[1:]
-    return np.array([int(line) if re.fullmatch(r"-?\d{1,9}", line) else -1 for line in lines])
-
-
-@dataclass(frozen=True)
-class _Metadata:
-    """What the kit goes by in the ``metadata.json`` of a prediction run."""
-
-    duration: Annotated[float, (1e-9, 1e9)]
-    load_seconds: Amount = 0.0
-    peak_memory: Count = 0
-    versions: Annotated[Mapping[str, Name], (0, 20)] = field(default_factory=dict)
-
-
-def _metadata(prediction: Ended) -> _Metadata:
-    """What a prediction run says of itself, if that can be.
-
-    Raises:
-        SubmissionFailed: it cannot: the submission has had its hands on it.
-    """
-    limit = prediction.end.seconds
-    try:
-        metadata: _Metadata = decoded(json.loads(prediction.files.get("metadata.json", b"{}")), _Metadata)
-        if metadata.duration + metadata.load_seconds > limit:
-            raise ValueError(f"duration: expected at most the {limit:.1f} s of the run, got {metadata.duration:.1f}")
-    except (ValueError, RecursionError) as error:
-        raise SubmissionFailed(
-            "prediction",
-            f"prediction run: expected metadata.json as the ingestion program writes it, got another "
-            f"({first_line(error)}). Leave it alone.",
-        ) from error
-    return metadata
-
-
 def _junk_remarks(cells: CellSet, prediction: Ended, scores: Mapping[str, float]) -> list[str]:
     """Why a score may be low through no fault of the submission: pictures that are no cells."""
     if cells.corruptions is not None or scores.get("accuracy", 1) >= _EXPLAINED:
@@ -360,17 +257,17 @@ def _junk_remarks(cells: CellSet, prediction: Ended, scores: Mapping[str, float]
     junk = examine(cells, CleaningSettings(allow_any_removal=True)).junk
     if not junk.any() or junk.all():
         return []
-    right = (_labels(prediction) == cells.labels)[~junk].mean()
+    right = (labels_in(prediction) == cells.labels)[~junk].mean()
     return [f"{junk.sum():,} of {len(junk):,} pictures are no cells; without them accuracy is {right:.3f}"]
 
 
 def _scoring_run(prediction: Ended, parts: Parts, work: Path, machine: Machine) -> Ended:
     """The second container: from what the first has written, and the truth, to ``scores.json``."""
     stage = lay_out("scoring", work)
-    _lay_out_part(parts["scoring_program"], stage.app / "program")
-    _lay_out_part(parts["input_data"], stage.app / "input_data")
-    _lay_out_part(prediction.files, stage.app / "input" / "res")
-    _lay_out_part(parts["reference_data"], stage.app / "input" / "ref")
+    lay_out_part(parts["scoring_program"], stage.app / "program")
+    lay_out_part(parts["input_data"], stage.app / "input_data")
+    lay_out_part(prediction.files, stage.app / "input" / "res")
+    lay_out_part(parts["reference_data"], stage.app / "input" / "ref")
     return run_program(stage, "scores.json", machine)
 
 
@@ -381,9 +278,9 @@ def _read_scores(scoring: Ended, columns: tuple[str, ...]) -> dict[str, float]:
     except (ValueError, RecursionError) as error:
         raise _unfit(f"expected scores.json, got no JSON ({first_line(error)}). Correct the program.") from error
     if not isinstance(scores, dict) or set(scores) != set(columns):
+        got = ", ".join(scores) if isinstance(scores, dict) else f"{scores!r:.80}"
         raise _unfit(
-            f"expected the leaderboard's columns {', '.join(columns)}, got {', '.join(scores)}. "
-            "Correct the scoring program."
+            f"expected the leaderboard's columns {', '.join(columns)}, got {got}. Correct the scoring program."
         )
     for name, value in scores.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) >= 1e10:

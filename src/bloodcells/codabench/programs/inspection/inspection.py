@@ -19,6 +19,8 @@ markupsafe mdurl ml_dtypes namex numpy opt_einsum optree packaging pasta pip pkg
 setuptools six tensorboard tensorflow termcolor typing_extensions urllib3 werkzeug wheel wrapt
 """
 """What can be imported where nothing but TensorFlow 2.17 was installed."""
+LONGEST = 900
+"""Characters of a remark."""
 
 
 def main() -> None:
@@ -26,7 +28,7 @@ def main() -> None:
     output, program, submission = (Path(argument) for argument in sys.argv[1:4])
     versions = json.loads((program / "competition.json").read_text("utf-8"))["worker_versions"]
     remarks = import_remarks(submission, versions) + modelfiles.model_file_remarks(submission, versions["keras"])
-    (output / "remarks.json").write_text(json.dumps(remarks), "utf-8")
+    (output / "remarks.json").write_text(json.dumps([remark[:LONGEST] for remark in remarks]), "utf-8")
 
 
 def import_remarks(submission: Path, versions: dict[str, str]) -> list[str]:
