@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
 from bloodcells import cli
-from bloodcells.run import Run
+from bloodcells.run import Config, Run
 
 pytestmark = [pytest.mark.usefixtures("small_backbone"), pytest.mark.trains]
 
@@ -96,6 +96,9 @@ def test_pictures_that_are_no_cells_go_the_whole_way(
     run = Run(Path("run"))
     scores = json.loads((run.score("clean") / "scores.json").read_text())
     assert scores["accuracy"] > 3 * chance if classes > 2 else scores["accuracy"] > 0.9
+    competition = run.read(Config).competition
+    assert len(competition.classes) == classes and set(scores) == set(competition.leaderboard)
+    assert competition.title in (run.folder / "report" / "index.md").read_text(encoding="utf-8")
     with (run.cleaning / "cleaning.csv").open() as stream:
         dropped = [row["file"] for row in csv.DictReader(stream) if row["reason"] == "junk"]
     assert dropped == []
