@@ -270,6 +270,21 @@ def test_pictures_are_predicted_by_the_kits_weights_as_a_sample_asks(tmp_path, m
     assert "exists already" in capsys.readouterr().err
 
 
+def test_pictures_from_elsewhere_are_measured_by_the_kits_weights(tmp_path, monkeypatch, capsys):
+    from bloodcells.network import inference
+    from bloodcells.run import Run
+
+    pictures(tmp_path / "other laboratory", "Basophil/1.png", "ig/1.png", "ig/2.png")
+    monkeypatch.setattr(Run, "network", lambda _: None)
+    monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[[0, 3, 5]])
+    record, told = tmp_path / "external.json", ["evaluate", "--weights", "kit"]
+    assert cli.main([*told, "--external", str(tmp_path / "other laboratory"), "--out", str(record)]) == 0
+    assert "immature granulocyte: 0.5000 (0.095 to 0.905, n = 2), else monocyte" in capsys.readouterr().out
+    assert json.loads(record.read_text())["accuracy"]["right"] == 2
+    assert cli.main(told) == 1
+    assert "expected --run, or --external beside --weights kit" in capsys.readouterr().err
+
+
 def test_the_module_runs_as_a_program():
     done = subprocess.run([sys.executable, "-m", "bloodcells", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == cli.__version__

@@ -138,6 +138,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     from bloodcells.network.inference import TTA_VIEWS
     from bloodcells.run import Run
 
+    if options.external:
+        _evaluate_external(options)
+        return
     parts, run = walk.parts_of(options.run, _cells(options)), Run(options.run)
     rows = walk.measure(options.run, parts, options.tta)
     run.note_commands(options.command)
@@ -148,6 +151,28 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.medmnist_c:
         row = walk.measure_medmnist_c(options.run, parts, options.medmnist_c)
         say(f"MedMNIST-C: balanced error {row.mean:.4f}, BE {be(row):.2f}, relative BE {relative_be(row):.2f}")
+
+
+def _evaluate_external(options: argparse.Namespace) -> None:
+    from dataclasses import asdict, replace
+
+    from bloodcells.data.sources import open_source
+    from bloodcells.files import write_json
+    from bloodcells.measuring.external import measure_external
+    from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
+    from bloodcells.run import Config, Run
+    from bloodcells.training.start import KIT
+
+    run = Run(options.run or KIT)
+    competition = run.read(Config).competition
+    cells = open_source(options.external, DATA, competition, reading=replace(_reading(options), fewest=0))
+    gate = run.gate(TTA_VIEWS[options.tta])
+    probabilities = predict_probabilities(run.network(), cells.images, options.tta, gate=gate)
+    found = measure_external(cells.labels, probabilities, competition.classes)
+    write_json(options.out, {"pictures": cells.origin, "sha256": cells.sha256, "command": options.command,
+                             **asdict(found)})  # fmt: skip
+    print(found)
+    say(f"record: {options.out}")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -375,14 +400,21 @@ def _run_folder(options: argparse.Namespace) -> Path:
     return options.out or RUNS / run_name(options.data, options.recipe, options.seed)
 
 
+def _evaluated_run(options: argparse.Namespace) -> Path:
+    if options.run is None:
+        raise KitError("evaluate: expected --run, or --external beside --weights kit, got neither. Give one.")
+    run: Path = options.run
+    return run
+
+
 def _lock(options: argparse.Namespace) -> Path:
     """What one command at a time may hold: the lock of the folder or of the file that it writes."""
-    if options.verb in (_predict, _package, _bundle, _new):
+    if options.verb in (_predict, _package, _bundle, _new) or (options.verb is _evaluate and options.external):
         return lock_beside(_facts_file(options) if options.verb is _new else options.out)
     folders: dict[object, Callable[[argparse.Namespace], Path]] = {
         _run: _run_folder,
         _train: _run_folder,
-        _evaluate: lambda options: options.run,
+        _evaluate: _evaluated_run,
         _score: _score_folder,
         _fetch: lambda _: DATA,
     }
@@ -438,9 +470,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_cleaning(clean)
 
     evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out, clean and corrupted")
-    _add_run(evaluate)
+    trained = evaluate.add_mutually_exclusive_group(required=True)
+    trained.add_argument("--run", type=Path, help="folder of a training run")
+    trained.add_argument("--weights", choices=("kit",), help="with --external: the weights that come with the kit")
     _add_source(evaluate)
     _add_tta(evaluate)
+    evaluate.add_argument("--external", metavar="FOLDER", help="measure on labelled pictures from elsewhere instead: "
+                          "accuracy and recall with their intervals, confident errors")  # fmt: skip
+    evaluate.add_argument("--out", type=Path, default=RUNS / "external.json", help="record of --external (default: "
+                          "runs/external.json)")  # fmt: skip
     evaluate.add_argument("--medmnist-c", type=int, default=0, metavar="N", help="measure MedMNIST-C too, on N "
                           "hold-out cells under 55 corruptions (default: 0, not measured)")  # fmt: skip
 

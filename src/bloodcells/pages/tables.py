@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from scipy.stats import binomtest
-
 from bloodcells.corruption.composite import FAMILY_OF
 from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
 from bloodcells.corruption.medmnist_c import CORRUPTIONS
+from bloodcells.measuring.external import Share
 from bloodcells.pages.words import VIEWS
 from bloodcells.recipe import Recipe
 from bloodcells.run import SETS, Epoch, Measurement
@@ -99,6 +98,6 @@ def pairs_table(pairs: Mapping[str, object], columns: tuple[str, str]) -> str:
 
 
 def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion: what drawing other cells would move, not what another seed would."""
-    interval = binomtest(round(accuracy * n), n).proportion_ci(method="wilson")
-    return interval.low, interval.high
+    """The interval of `external.Share`."""
+    share = Share.of(round(accuracy * n), n)
+    return share.low, share.high
