@@ -201,13 +201,25 @@ def test_what_holds_itself_a_thousand_times_is_refused(run: Run) -> None:
     ("key", "change", "line"),
     [
         ("clean_labels", lambda array: array + 8, r"labels: expected 0\.\.7, got others"),
-        ("clean_labels", lambda array: array[:2], r"labels: expected 3 of them, got int64 of \(2,\)"),
-        ("clean_labels", lambda array: array.astype(float), r"labels: expected 3 of them, got float64 of \(3,\)"),
+        (
+            "clean_labels",
+            lambda array: array[:2],
+            r"labels: expected one for each image, got int64 of \(2,\)",
+        ),
+        (
+            "clean_labels",
+            lambda array: array.astype(float),
+            r"labels: expected one for each image, got float64 of \(3,\)",
+        ),
         ("composite_images", lambda array: array[:, :8], "images: expected those of Blood cells"),
-        ("composite_images", lambda array: array / 255, "images: expected 3 of them, got float64"),
+        ("composite_images", lambda array: array / 255, "images: expected one for each image, got float64"),
         ("clean_confidence", lambda array: array * 2, "confidence and maps: expected 0 to 1, got others"),
         ("clean_maps", lambda array: array * float("nan"), "confidence and maps: expected 0 to 1, got others"),
-        ("clean_maps", lambda array: array[0], r"maps: expected 3 of them, got float64 of \(3, 3\)"),
+        (
+            "clean_maps",
+            lambda array: array[0],
+            r"maps: expected one for each image, got float64 of \(3, 3\)",
+        ),
     ],
 )
 def test_errors_of_another_kind_are_refused(run: Run, key: str, change: Callable[..., np.ndarray], line: str) -> None:

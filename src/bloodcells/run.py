@@ -284,7 +284,7 @@ class Errors:
         for name, (kind, axes) in kinds.items():
             array = getattr(self, name)
             if (array.dtype.kind, array.ndim, array.shape[:1]) != (kind, axes, self.images.shape[:1]):
-                raise ValueError(f"{name}: expected {len(self.images)} of them, got {array.dtype} of {array.shape}")
+                raise ValueError(f"{name}: expected one for each image, got {array.dtype} of {array.shape}")
         if not all(((array >= 0) & (array <= 1 + 1e-6)).all() for array in (self.confidence, self.maps)):
             raise ValueError("confidence and maps: expected 0 to 1, got others")
 

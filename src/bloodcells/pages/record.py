@@ -7,7 +7,6 @@ from pathlib import Path
 from bloodcells.data.splitting import PARTS
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json
-from bloodcells.network.inference import TTA_VIEWS
 from bloodcells.run import SETS, Config, Environment, Epoch, Measurement, Metrics, Run, Summary, metrics_by_set, read_as
 
 _FILE = "record.json"
@@ -41,10 +40,11 @@ class RunRecord:
         if len(self.epochs) < wanted:
             raise ValueError(f"epochs: expected {wanted} as in the recipe, got {len(self.epochs)}")
         lacking = {*PARTS} - {*self.summary.parts} or {"train"} - {*self.summary.seconds}
-        if lacking or any("accuracy" not in self.summary.scores.get(name, ()) for name in SETS):
-            raise ValueError("summary: expected the sizes of all parts, the seconds and the scores, got fewer")
-        if any(row.views not in TTA_VIEWS or len(row.metrics.confusion) != classes for row in self.measurements):
-            raise ValueError(f"measurements: expected those of {classes} classes over 1, 4 or 8 views, got others")
+        columns = {*self.config.competition.leaderboard}
+        if lacking or {name: {*own} for name, own in self.summary.scores.items()} != dict.fromkeys(SETS, columns):
+            raise ValueError("summary: expected the sizes of all parts, the seconds and the scores, got others")
+        if any(len(row.metrics.confusion) != classes for row in self.measurements):
+            raise ValueError(f"measurements: expected those of {classes} classes, got others")
         for part in PARTS[1:]:
             metrics_by_set(self.measurements, part, self.summary.views)
 
