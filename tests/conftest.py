@@ -10,6 +10,7 @@ from competitions import BLOOD
 from invented_arms import invented_arms
 
 from bloodcells.data.cells import CellSet, load_cells
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 
 pytest_plugins = ["invented_runs"]
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -27,6 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.trains)
         if not REAL_CELLS.exists() and item.get_closest_marker("real_cells"):
             item.add_marker(pytest.mark.skip(reason="data/training_set.npz is absent"))
+
+
+@pytest.fixture(scope="session")
+def cells() -> CellSet:
+    """A small smear with its defects, not to be changed."""
+    drawn = draw_smear(FEWEST_CELLS).cells
+    drawn.images.flags.writeable = drawn.labels.flags.writeable = False
+    return drawn
 
 
 @pytest.fixture(scope="session")

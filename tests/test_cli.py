@@ -13,7 +13,7 @@ from invented_runs import begun_run
 from bloodcells import cli, walk
 from bloodcells.cleaning import calibration
 from bloodcells.data.cells import save_cells
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.data.sources.synthetic import FEWEST_CELLS
 from bloodcells.errors import KitError, say
 
 VERBS = (
@@ -60,10 +60,10 @@ def test_an_interruption_ends_with_130_and_says_that_it_resumes(tmp_path, monkey
 
 
 @pytest.fixture(scope="module")
-def smear_file(tmp_path_factory):
+def smear_file(cells, tmp_path_factory):
     """A file of cells to clean, with defects."""
     path = tmp_path_factory.mktemp("data") / "my cells.npz"
-    save_cells(path, draw_smear(FEWEST_CELLS).cells)
+    save_cells(path, cells)
     return path
 
 

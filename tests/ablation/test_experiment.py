@@ -10,17 +10,10 @@ from bloodcells.ablation.budget import budget
 from bloodcells.ablation.experiment import pending, prepare_experiment, run_arm
 from bloodcells.ablation.records import read_record, read_records
 from bloodcells.ablation.tasks import run_arms_on_ray
-from bloodcells.data.cells import CellSet
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.run import Epoch, Run
 
 BUDGET = replace(budget("trial"), start_cells=80, medmnist_cells=4)
-
-
-@pytest.fixture(scope="module")
-def cells() -> CellSet:
-    return draw_smear(FEWEST_CELLS, seed=1).cells
 
 
 @pytest.fixture

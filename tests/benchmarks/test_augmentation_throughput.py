@@ -5,12 +5,9 @@ import time
 import pytest
 from augmentation_throughput import measure, table
 
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
-
 
 @pytest.fixture(scope="module")
-def result():
-    cells = draw_smear(FEWEST_CELLS).cells
+def result(cells):
     measured = measure(cells, ("none", "stain"), lambda: time.sleep(0.1), 16, batches=4, steps=2, rounds=2)
     environment = {"cores": 2, "cpu": "Invented CPU"}
     return {"data": cells.origin, "working_size": 64, **measured, "environment": environment}

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import score_timing
 
-from bloodcells.data.cells import save_cells
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.data.cells import CellSet, save_cells
 
 MODEL = """
 import time
@@ -26,9 +25,8 @@ class Model:
 
 
 def test_every_zip_is_measured_on_as_many_images(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cells: CellSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cells = draw_smear(FEWEST_CELLS).cells
     save_cells(tmp_path / "cells.npz", cells)
     with zipfile.ZipFile(tmp_path / "tta2.zip", "w") as archive:
         archive.writestr("model.py", MODEL)

@@ -6,15 +6,13 @@ from competitions import BLOOD
 
 from bloodcells.corruption import composite, medmnist_c, write_benchmark
 from bloodcells.data.cells import load_cells
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import sha256_of
 
 
 @pytest.fixture(scope="module")
-def cells():
-    smear = draw_smear(FEWEST_CELLS, seed=2).cells
-    return smear.take(np.unique(np.concatenate([np.flatnonzero(smear.labels == label)[:2] for label in range(8)])))
+def cells(cells):
+    return cells.take(np.unique(np.concatenate([np.flatnonzero(cells.labels == label)[:2] for label in range(8)])))
 
 
 @pytest.fixture(scope="module")

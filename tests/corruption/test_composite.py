@@ -2,12 +2,6 @@ import numpy as np
 import pytest
 
 from bloodcells.corruption import composite
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return draw_smear(FEWEST_CELLS, seed=4).cells
 
 
 def test_is_frozen_and_leaves_the_input_alone(cells):

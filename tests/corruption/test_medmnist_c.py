@@ -5,13 +5,12 @@ import pytest
 from competitions import BLOOD
 
 from bloodcells.corruption import medmnist_c
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 
 
 @pytest.fixture(scope="module")
-def cells():
-    return draw_smear(FEWEST_CELLS, seed=6).cells.take(np.arange(12))
+def cells(cells):
+    return cells.take(np.arange(12))
 
 
 def change(cells, corruption, severity):

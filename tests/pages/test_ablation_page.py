@@ -14,7 +14,6 @@ from bloodcells.ablation.records import record_path, write_record
 from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.augmentation import pipeline
 from bloodcells.augmentation.policies import POLICIES, policy
-from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import read_json
 from bloodcells.pages.ablation_page import draw_ablation
@@ -55,8 +54,7 @@ def negatives() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def page(folder, negatives) -> Path:
-    cells = draw_smear(FEWEST_CELLS).cells
+def page(folder, cells, negatives) -> Path:
     return draw_ablation(folder, folder / "page", NEAR, "Invented", cells).parent
 
 
@@ -215,12 +213,12 @@ def test_every_arm_has_a_colour_of_its_own_in_its_figure():
         assert len({ARM_COLOURS[arm] for arm in figure}) == len(figure)
 
 
-def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(negatives, invent_arms, tmp_path):
+def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(negatives, cells, invent_arms, tmp_path):
     for record in invent_arms(["flips", "cutmix", "lion"], [0]):
         write_record(tmp_path, record)
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "gallery_stain.jpg").write_bytes(b"of an arm that is gone")
-    draw_ablation(tmp_path, tmp_path / "page", {}, "Invented", draw_smear(FEWEST_CELLS).cells)
+    draw_ablation(tmp_path, tmp_path / "page", {}, "Invented", cells)
     galleries = {path.name for path in (tmp_path / "page").glob("gallery_*")}
     assert galleries == {"gallery_flips.jpg", "gallery_cutmix.jpg"}
 
