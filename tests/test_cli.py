@@ -13,6 +13,8 @@ from invented_runs import begun_run
 from bloodcells import cli, walk
 from bloodcells.cleaning import calibration
 from bloodcells.data.cells import save_cells
+from bloodcells.data.sources import Reading
+from bloodcells.data.sources.pictures import Fit
 from bloodcells.data.sources.synthetic import FEWEST_CELLS
 from bloodcells.errors import KitError, say
 
@@ -268,6 +270,34 @@ def test_pictures_are_predicted_by_the_kits_weights_as_a_sample_asks(tmp_path, m
     assert capsys.readouterr().out == f"2 predictions: {out}\n"
     assert cli.main(told) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (["run"], Reading()),
+        (["corrupt", "--out", "x"], Reading(fewest=0)),
+        (["clean", "--out", "x", "--keys", "data, labels", "--strict"], Reading(None, True, ("data", "labels"), 0)),
+        (
+            ["train", "--split", "val", "--fit", "crop=0.5"],
+            Reading(Fit("crop", 0.5), keys=("val_images", "val_labels")),
+        ),
+    ],
+)
+def test_options_say_how_a_source_is_read(told, expected):
+    assert cli._reading(cli._parser().parse_args(told)) == expected
+
+
+def test_one_key_is_not_two(tmp_path, capsys):
+    assert cli.main(["clean", "--data", "a.npz", "--keys", "data", "--out", str(tmp_path)]) == 1
+    assert "--keys: expected two names, IMAGES,LABELS, got 'data'" in capsys.readouterr().err
+
+
+def test_another_competitions_pictures_are_refused_with_the_way_to_their_own(tmp_path, capsys):
+    pictures(tmp_path / "flowers", "rose/1.png", "tulip/1.png")
+    assert cli.main(["clean", "--data", str(tmp_path / "flowers"), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "got rose, tulip. For another competition: bloodcells new NAME --data " in said and said.count("\n") == 1
 
 
 def test_pictures_from_elsewhere_are_measured_by_the_kits_weights(tmp_path, monkeypatch, capsys):
