@@ -8,30 +8,13 @@ import numpy as np
 import pytest
 from competitions import BLOOD
 
-from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
-from bloodcells.cleaning.calibration import Calibration, calibrate
+from bloodcells.cleaning import CleaningSettings, examine
 from bloodcells.data.cells import CellSet
-from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
 from bloodcells.pages.cleaning_page import write_cleaning_page
 
 SETTINGS = CleaningSettings()
 VOID = {"meta", "img"}
-
-
-@pytest.fixture(scope="module")
-def cells() -> CellSet:
-    return draw_smear(150, seed=1).cells
-
-
-@pytest.fixture(scope="module")
-def table(cells: CellSet) -> CleaningTable:
-    return examine(cells, SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def calibration(cells: CellSet, table: CleaningTable) -> Calibration:
-    return calibrate(cells.take(table.kept), SETTINGS, n_cells=100, copies_per_kind=10)
 
 
 @pytest.fixture(scope="module")

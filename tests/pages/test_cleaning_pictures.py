@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bloodcells.cleaning import CleaningSettings, examine
-from bloodcells.cleaning.calibration import calibrate
-from bloodcells.data.sources.synthetic import draw_smear
+from bloodcells.cleaning import CleaningSettings, CleaningTable
 from bloodcells.pages.cleaning_pictures import write_cleaning_pictures
 from bloodcells.pages.galleries import suspected_labels
 
@@ -16,19 +14,18 @@ SETTINGS = CleaningSettings()
 
 
 @pytest.fixture(scope="module")
-def examined():
-    cells = draw_smear(150, seed=1).cells
-    table = examine(cells)
+def doubtful(table) -> CleaningTable:
+    """Of three images the labels are suspected."""
     doubts = np.full((len(table), 8), 0.01)
     doubts[np.arange(len(table)), table.label] = 0.93
     for index in table.kept[:3]:
         doubts[index] = np.roll(doubts[index], 1)
-    calibration = calibrate(cells.take(table.kept), SETTINGS, n_cells=60, copies_per_kind=5)
-    return cells, table, table.with_suspected_labels(doubts), calibration
+    return table.with_suspected_labels(doubts)
 
 
-def test_pictures_are_drawn_and_a_stale_sheet_of_suspects_goes(tmp_path: Path, examined) -> None:
-    cells, table, doubtful, calibration = examined
+def test_pictures_are_drawn_and_a_stale_sheet_of_suspects_goes(
+    tmp_path: Path, cells, table, doubtful, calibration
+) -> None:
     write_cleaning_pictures(tmp_path, cells, doubtful, SETTINGS, calibration)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["distances.png", "dropped.jpg", "suspects.jpg"]
     for path in tmp_path.iterdir():
@@ -38,8 +35,7 @@ def test_pictures_are_drawn_and_a_stale_sheet_of_suspects_goes(tmp_path: Path, e
     assert sorted(path.name for path in tmp_path.iterdir()) == ["distances.png", "dropped.jpg"]
 
 
-def test_each_suspect_is_drawn_once_with_both_labels(examined) -> None:
-    cells, _, doubtful, _ = examined
+def test_each_suspect_is_drawn_once_with_both_labels(cells, doubtful) -> None:
     figure = suspected_labels(cells, doubtful, "Suspects", columns=2, most=2)
     shown = [axes for axes in figure.axes if axes.images]
     assert len(shown) == 2
