@@ -8,6 +8,7 @@ from PIL import Image
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet, read_npz, validated_cells, validated_images
 from bloodcells.data.classes import labels_of
+from bloodcells.errors import KitError
 
 KEYS = ("images", "labels")
 SPLITS = ("train", "val", "test")
@@ -37,6 +38,12 @@ def load_archive(
     images, labels = arrays[keys[0]], arrays[keys[1]]
     if resize:
         images = resized(images, path.name, competition.image_size)
+    elif images.shape[1:] != competition.image_shape and _square(images):
+        size = competition.image_size
+        raise KitError(
+            f"{path.name}: images has shape {images.shape}; expected (N, {size}, {size}, 3). "
+            "Give --fit squash to have them resized, grey ones in three channels."
+        )
     if labels.dtype.kind == "U" and labels.ndim == 1:
         labels = labels_of(labels.tolist(), competition.classes, str(path), competition.title)
     elif is_one_hot(labels, len(competition.classes)):
@@ -59,6 +66,12 @@ def resized(images: np.ndarray, name: str, size: int) -> np.ndarray:
         return images
     small = (Image.fromarray(one).resize((size, size), Image.Resampling.LANCZOS) for one in images)
     return np.stack([np.asarray(one) for one in small])
+
+
+def _square(images: np.ndarray) -> bool:
+    """Whether they are square images in colour or grey, as `resized` takes them."""
+    shape = images.shape
+    return len(shape) in (3, 4) and shape[1] == shape[2] and shape[3:] in ((), (1,), (3,))
 
 
 def is_one_hot(labels: np.ndarray, classes: int) -> bool:
