@@ -17,6 +17,7 @@ from bloodcells.errors import first_line
 
 _STEPS = ("importing model.py", "creating Model()", "predict")
 _UNLOADABLE = re.compile(r"(\S+) is (truncated|a Git LFS pointer|an HDF5 file)")
+_NOT_THERE = ". Put the file into the zip"  # advice of the ingestion program, of which the other attempt knows better
 _BY_CHANCE = re.compile(r"0x[0-9a-f]+|\d+")
 
 Parts = Mapping[str, Mapping[str, bytes]]
@@ -71,9 +72,10 @@ def _alike(one: SubmissionFailed, other: SubmissionFailed) -> bool:
 
 
 def _path_remark(consequence: str, canonical: SubmissionFailed) -> str:
+    reason = str(canonical).removeprefix("prediction run: ").partition(_NOT_THERE)[0].rstrip(".")
     return (
         f"opens a file by a relative path: {consequence}, but where the working directory is the ingestion program's "
-        f"it fails ({str(canonical).rstrip('.')}). Open it from the folder of __file__"
+        f"it fails ({reason}). Open it from the folder of __file__"
     )
 
 
