@@ -36,6 +36,7 @@ class Broken:
 
     Attributes:
         line: how the line begins that the user reads.
+        ending: how it ends.
         model: the code of model.py; none at the root of the zip where None.
         members: other files of the zip, or functions that make them.
         stage: where it fails.
@@ -47,6 +48,7 @@ class Broken:
     members: dict[str, Any] = field(default_factory=dict)
     stage: str = "zip"
     options: dict[str, Any] = field(default_factory=dict)
+    ending: str = ""
 
 
 # --- model files -----------------------------------------------------------------------------------------------------
@@ -167,6 +169,10 @@ CODE = {
         CREATES.format("open('weights' + chr(92) + 'w.bin')"),
         "creating Model(): FileNotFoundError: [Errno 2] No such file or directory: 'weights\\\\w.bin'.",
     ),
+    "a cause behind a whole model": (
+        CREATES.format("raise TypeError('could not be deserialized. config=' + '[0], ' * 999 + 'Unrecognized: axis')"),
+        "creating Model(): TypeError: could not be deserialized. config=[0], [0], ",
+    ),
     "a pickle without its class": (
         CREATES.format(f"import pickle; pickle.loads({PICKLE!r})"),
         "creating Model(): AttributeError: Can't get attribute 'Net' on <module '__main__'",
@@ -230,6 +236,8 @@ LIMITS = {
     ),
 }
 
+ENDINGS = {"a cause behind a whole model": "[0], Unrecognized: axis"}
+
 BROKEN: dict[str, Broken] = {
     # `test_archive` goes through the zips that are refused.
     "no model.py": Broken("submission.zip holds no model.py: got my_model.py. Put it at", None, {"my_model.py": GOOD}),
@@ -237,7 +245,10 @@ BROKEN: dict[str, Broken] = {
         name: Broken(f"prediction run: {line}", code, {file: content}, stage="prediction")
         for name, (code, file, content, line) in MODEL_FILES.items()
     },
-    **{name: Broken(f"prediction run: {line}", code, stage="prediction") for name, (code, line) in CODE.items()},
+    **{
+        name: Broken(f"prediction run: {line}", code, stage="prediction", ending=ENDINGS.get(name, ""))
+        for name, (code, line) in CODE.items()
+    },
     **{
         f"returns {name}": Broken(f"prediction run: {EXPECTED} {got}", RETURNS.format(value), stage="prediction")
         for name, (value, got) in RETURNED.items()
@@ -262,7 +273,7 @@ def test_it_fails_with_its_own_line(
     with pytest.raises(SubmissionFailed) as caught:
         score(path, brightness_cells, work, **{"checks": False, **broken.options})
     line = str(caught.value)
-    assert line.startswith(broken.line) and "\n" not in line
+    assert line.startswith(broken.line) and line.endswith(broken.ending) and "\n" not in line
     assert caught.value.stage == broken.stage
     assert escape(line) in (work / "detailed_results.html").read_text()
     assert not (work / "scores.json").exists() and not (work / "run.json").exists()

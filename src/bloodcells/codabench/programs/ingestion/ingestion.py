@@ -22,6 +22,10 @@ from typing import Any
 import numpy as np
 
 
+LONGEST = 400
+"""Characters of a message."""
+
+
 class Refusal(Exception):
     """What the submission did wrong, in one line."""
 
@@ -68,8 +72,13 @@ def step(name: str) -> Iterator[None]:
         fail(name, f"expected it to return, but it called sys.exit({error.code!r}). Remove that call.")
     except BaseException as error:
         traceback.print_exc()
-        text = " ".join(str(error).split()) or "no message"
-        fail(name, f"{type(error).__name__}: {text[:400]}{advice(error)}")
+        fail(name, f"{type(error).__name__}: {shortened(str(error)) or 'no message'}{advice(error)}")
+
+
+def shortened(text: str) -> str:
+    """Both ends of a message in one line: Keras quotes a whole model before it says what is wrong with it."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def advice(error: BaseException) -> str:
