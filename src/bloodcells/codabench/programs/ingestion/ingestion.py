@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-
 LONGEST = 400
 """Characters of a message."""
 
