@@ -81,7 +81,7 @@ class Bubblewrap:
             *_system_binds(),
             *("--bind", str(place.temporary), "/tmp"),
             *(word for folder in interpreter(python).roots for word in ("--ro-bind", folder, folder)),
-            *(word for folder in _installed_kits(python) for word in ("--tmpfs", folder)),
+            *(word for folder in _installed_kits(python) for word in ("--tmpfs", folder, "--remount-ro", folder)),
             *("--proc", "/proc", "--dev", "/dev", "--bind", str(shared), "/dev/shm", "--remount-ro", "/dev"),
             *("--ro-bind", str(passwd), "/etc/passwd", "--ro-bind", str(LAUNCHER), "/launcher.py"),
             *("--bind", str(place.app), "/app", "--remount-ro", "/", "--chdir", place.working_directory),

@@ -147,7 +147,8 @@ def _score_task(
         write_text(work / "detailed_results.html", html)
         raise failed from error
     (work / "detailed_results.html").write_bytes(scoring.files.get("detailed_results.html", b""))
-    remarks += _junk_remarks(task.cells, prediction, scores)
+    if "corruptions.npy" not in parts["reference_data"]:
+        remarks += _junk_remarks(task.cells, prediction, scores)
     record = {
         "submission": zip_path.name,
         "cells": task.cells.origin,
@@ -250,7 +251,7 @@ def _differing(rehearsal: Rehearsal, predicted: np.ndarray) -> int:
 
 def _junk_remarks(cells: CellSet, prediction: Ended, scores: Mapping[str, float]) -> list[str]:
     """Why a score may be low through no fault of the submission: pictures that are no cells."""
-    if cells.corruptions is not None or scores.get("accuracy", 1) >= _EXPLAINED:
+    if scores.get("accuracy", 1) >= _EXPLAINED:
         return []
     from bloodcells.cleaning import CleaningSettings, examine
 
