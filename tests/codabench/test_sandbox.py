@@ -197,5 +197,7 @@ def test_what_is_no_interpreter_is_refused(code: str, tmp_path: Path) -> None:
         interpreter(str(python))
 
 
-def test_the_interpreter_is_read_where_it_is() -> None:
+def test_the_interpreter_is_read_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(sys.executable).parent)
+    assert interpreter(Path(sys.executable).name) == interpreter(sys.executable)
     assert shutil.which(sys.executable) and str(SITE_PACKAGES) in interpreter(sys.executable).packages

@@ -172,7 +172,7 @@ def interpreter(python: str) -> Interpreter:
         " os.path.dirname(os.path.realpath(sys.executable))]]))"
     )
     try:
-        found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+        found = subprocess.run([_plain(python), "-c", code], capture_output=True, text=True, check=True, cwd="/")
         path, prefixes = json.loads(found.stdout)
     except (OSError, subprocess.CalledProcessError, ValueError) as error:
         raise KitError(
