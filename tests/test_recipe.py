@@ -127,6 +127,7 @@ def test_an_unknown_recipe_is_refused():
 
 def test_a_run_is_named_after_its_data_recipe_and_seed():
     assert run_name("data/training_set.npz", "quick", 3) == "training_set-quick-3"
+    assert run_name(".", "quick", 3) == f"{Path.cwd().stem}-quick-3"
 
 
 def test_few_cells_are_repeated_until_a_phase_has_its_least_steps():

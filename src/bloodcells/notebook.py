@@ -21,7 +21,7 @@ class Settings:
     notebook, so that no output names a user's folder.
 
     Attributes:
-        data: ``BLOODCELLS_DATA``: an ``.npz``, ``synthetic`` or ``bloodmnist``. By default the ``training_set.npz``
+        data: ``BLOODCELLS_DATA``: what `sources.open_source` takes. By default the ``training_set.npz``
             in ``data/``, beside the notebook, among Kaggle's inputs or in Drive; ``synthetic`` where there is none.
         profile: ``BLOODCELLS_PROFILE``, by default ``quick``.
         init: ``BLOODCELLS_INIT``: ``imagenet``, ``kit``, ``scratch`` or an ``.h5`` file. By default

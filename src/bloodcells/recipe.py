@@ -119,7 +119,7 @@ class Recipe:
 
 def run_name(data: str, recipe: str, seed: int) -> str:
     """The name of a run folder: ``training_set-quick-0``."""
-    return f"{Path(data).stem}-{Path(recipe).stem}-{seed}"
+    return f"{Path(data).stem or Path(data).resolve().stem}-{Path(recipe).stem}-{seed}"
 
 
 def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = (), new_head: bool = False) -> Recipe:
