@@ -95,6 +95,8 @@ def test_pictures_that_are_no_cells_go_the_whole_way(
     assert "upload run/submission.zip" in said and "do not upload" not in said
     run = Run(Path("run"))
     scores = json.loads((run.score("clean") / "scores.json").read_text())
+    assert set(scores) == {"accuracy", "balanced_accuracy", "macro_f1", "duration"}
+    assert "small" in (run.report / "index.md").read_text()
     assert scores["accuracy"] > 3 * chance if classes > 2 else scores["accuracy"] > 0.9
     competition = run.read(Config).competition
     assert len(competition.classes) == classes and set(scores) == set(competition.leaderboard)

@@ -38,6 +38,12 @@ def test_bloodmnist_is_fetched_into_the_cache(tmp_path: Path, monkeypatch: pytes
     np.testing.assert_array_equal(cells.labels, np.arange(16) % 8)
 
 
+@pytest.mark.parametrize("name", ["synthetic", "bloodmnist"])
+def test_blood_cells_are_no_pictures_of_another_competition(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KitError, match=f"^{name}: expected images of Shapes, got blood cells"):
+        open_source(name, tmp_path, SHAPES)
+
+
 def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     expected = r"^unknown data source: expected synthetic, bloodmnist or .*got 'sintetic'\. Correct --data\.$"
     with pytest.raises(KitError, match=expected):
