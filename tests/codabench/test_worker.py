@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,10 @@ def test_a_good_submission_gets_the_score_of_the_evaluation(
     pack_zip: PackZip, brightness_cells: CellSet, tmp_path: Path
 ) -> None:
     work = tmp_path / "work with a space"
-    scores = score(pack_zip(), brightness_cells, work)
+    told: list[str] = []
+    scores = score(pack_zip(), brightness_cells, work, tell=told.append, sandbox="none")
+    assert [line.split(":")[0] for line in told] == ["zip", *["prediction run"] * 2, "check run", "scoring run"]
+    assert re.fullmatch(r"prediction run: \d+\.\d s", told[2])
     predicted = np.repeat(np.arange(8), 2)
     expected = label_metrics(brightness_cells.labels, predicted, 8)
     assert {key: scores[key] for key in expected} == expected

@@ -26,6 +26,7 @@ _SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/sbin")
 _READABLE = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime",
              "/sys/devices/system/cpu")  # fmt: skip
 _USER = "1000"
+_NAMESPACES = ("--unshare-all", "--die-with-parent", "--new-session", "--uid", _USER, "--gid", _USER)
 
 
 class Place(NamedTuple):
@@ -86,8 +87,7 @@ class Bubblewrap:
             *("--ro-bind", str(passwd), "/etc/passwd", "--ro-bind", str(LAUNCHER), "/launcher.py"),
             *("--bind", str(place.app), "/app", "--remount-ro", "/", "--chdir", place.working_directory),
         ]
-        options = ["--unshare-all", "--die-with-parent", "--new-session", "--uid", _USER, "--gid", _USER]
-        command = ["bwrap", *options, *binds, "--", *_launched(python, "/launcher.py", words)]
+        command = ["bwrap", *_NAMESPACES, *binds, "--", *_launched(python, "/launcher.py", words)]
         return Start(command, place.app, _environment("/tmp"))
 
     def stop(self, place: Place) -> None:
@@ -195,7 +195,8 @@ def _what_stops_bubblewrap() -> str:
     """Why ``bwrap`` makes no sandbox here, in words; empty if it does."""
     if not shutil.which("bwrap"):
         return _ABSENT
-    probe = ["bwrap", "--unshare-all", *_system_binds(), "--proc", "/proc", "--dev", "/dev", "/bin/sh", "-c", ":"]
+    places = ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/")
+    probe = ["bwrap", *_NAMESPACES, *_system_binds(), *places, "/bin/sh", "-c", ":"]
     ended = subprocess.run(probe, capture_output=True, text=True, check=False)
     return f"a bwrap that does not run here ({first_line(OSError(ended.stderr))})" if ended.returncode else ""
 

@@ -123,6 +123,7 @@ def _score_task(
 ) -> dict[str, float]:
     _clear(work)
     competition, remarks = task.cells.competition, list[str]()
+    tell("zip: is unpacked and looked into")
     try:
         remarks += _unpack(zip_path, work / "submission", competition)
         remarks += _inspection_run(competition, work, machine)
