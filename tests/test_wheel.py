@@ -66,7 +66,7 @@ def run_in(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (packages,) = environment.glob("lib/python*/site-packages")
     (packages / "of_the_tests.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
-    pip("--python", environment / "bin" / "python", "install", "--no-deps", "--no-index", wheel)
+    pip("--python", environment / "bin" / "python", "install", "--ignore-installed", "--no-deps", "--no-index", wheel)
     place = tmp_path_factory.mktemp("elsewhere")
     pretend_colab(packages, place / "content")
     cells = draw_smear(FEWEST_CELLS).cells
