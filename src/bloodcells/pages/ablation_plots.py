@@ -119,7 +119,7 @@ def check_near(near: Near) -> None:
     columns = {*medmnist_c.CORRUPTIONS, *composite.FAMILIES}
     unknown = sorted({name for names in near.values() for name in names} - columns)
     if unknown:
-        raise ValueError(f"near: expected names of {', '.join(sorted(columns))}; received {', '.join(unknown)}")
+        raise ValueError(f"near: expected names of {', '.join(sorted(columns))}; received {', '.join(unknown)[:200]}")
 
 
 def _heat_map(rows: Mapping[str, Sequence[float]], columns: Sequence[str], near: Near, title: str) -> Figure:
