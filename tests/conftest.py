@@ -1,7 +1,5 @@
 """Fixtures that several rooms share."""
 
-import inspect
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,14 +47,11 @@ def small_backbone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A module's EfficientNetB3 is a small one, in this process and in the zips that it packs."""
     import keras
     import small_efficientnet
+    import small_kit
 
     from bloodcells.codabench import packager
 
-    code = tmp_path_factory.mktemp("code") / "network"
-    shutil.copytree(packager._NETWORK, code)
-    builder, small = (code / "network.py").read_text(), inspect.getsource(small_efficientnet)
-    swapped = "import keras\n\nkeras.applications.EfficientNetB3 = small_efficientnet\n"
-    (code / "network.py").write_text(f"{small}\n{swapped}{builder}")
+    code = small_kit.code_with_small_backbone(tmp_path_factory.mktemp("code") / "network")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.applications, "EfficientNetB3", small_efficientnet.small_efficientnet)
         patch.setattr(packager, "_NETWORK", code)

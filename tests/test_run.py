@@ -119,10 +119,44 @@ def test_the_last_two_checkpoints_and_their_epochs_are_kept(run: Run) -> None:
         path = run.checkpoint(epoch)
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    run.drop_old_checkpoints()
-    assert list(run.checkpoints()) == [10, 3]
+    run.drop_old_checkpoints(10)
+    assert list(run.checkpoints(10)) == [10, 3]
     run.drop_epochs_after(3)
     assert [epoch.epoch for epoch in run.rows(Epoch)] == [1, 2, 3]
+
+
+def test_what_is_no_checkpoint_of_the_run_is_passed_over_and_stays(run: Run) -> None:
+    folder = run.checkpoint(0).parent
+    folder.mkdir()
+    foreign = ["epoch-copy.weights.h5", "epoch-9999.weights.h5", "epoch-0000.weights.h5", "epoch-2.weights.h5",
+               "epoch-0002.weights (copy).h5", "epoch-99999999999999999999.weights.h5", "notes.txt"]  # fmt: skip
+    for name in (*foreign, "epoch-0001.weights.h5", "epoch-0002.weights.h5", "epoch-0003.weights.h5"):
+        (folder / name).touch()
+    assert list(run.checkpoints(3)) == [3, 2, 1]
+    run.drop_old_checkpoints(3)
+    assert list(run.checkpoints(3)) == [3, 2]
+    assert all((folder / name).exists() for name in foreign)
+
+
+def test_a_run_without_its_environment_goes_on(run: Run) -> None:
+    (run.folder / "environment.json").unlink()
+    run.go_on_in(replace(ENVIRONMENT, after_epoch=3))
+    assert run.read(Environment).after_epoch == 3
+
+
+def test_a_training_is_discarded_and_nothing_else(run: Run) -> None:
+    (run.folder / ".bloodcells").touch()
+    run.checkpoint(1).parent.mkdir()
+    run.checkpoint(1).touch()
+    shutil.rmtree(run.cleaning)
+    for name in ("submission.zip", "split.csv"):
+        (run.folder / name).rename(run.folder.parent / name)
+    (run.folder / "notes.txt").touch()
+    run.discard()
+    assert [path.name for path in run.folder.iterdir()] == ["notes.txt"]
+    (run.folder / "notes.txt").unlink()
+    run.discard()
+    assert not run.folder.exists()
 
 
 def test_the_commit_is_that_of_the_checkout(monkeypatch, tmp_path: Path) -> None:
@@ -238,6 +272,10 @@ def test_every_prefix_of_the_files_is_a_folder_that_can_be_gone_on_with(run: Run
         for name in order[:count]:
             (cut.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(run.folder / name, cut.folder / name)
+        if not cut.holds(Config):
+            cut.folder.mkdir(exist_ok=True)
+            (cut.folder / ".bloodcells").write_text("split.csv\nenvironment.json\n")
+            cut.claim()
         cut.begin(invented_config(), ENVIRONMENT)
         cut.go_on_in(ENVIRONMENT)
         cut.add(replace(run.rows(Epoch)[-1], epoch=99))

@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from bloodcells import __version__
 from bloodcells.ends import drop_unwritten, ended_by, prepare_streams, terminable
 from bloodcells.errors import KitError, say
-from bloodcells.files import expanded
+from bloodcells.files import claim, expanded
 from bloodcells.lock import lock_beside, lock_in, sole_writer
 
 if TYPE_CHECKING:
@@ -108,11 +108,13 @@ def _facts_file(options: argparse.Namespace) -> Path:
 def _clean(options: argparse.Namespace) -> None:
     from bloodcells import walk
     from bloodcells.cleaning.calibration import calibrate
+    from bloodcells.cleaning.table import TABLE_FILES
     from bloodcells.pages.cleaning_page import write_cleaning_page
-    from bloodcells.pages.cleaning_pictures import write_cleaning_pictures
+    from bloodcells.pages.cleaning_pictures import DISTANCES, DROPPED, SUSPECTS, write_cleaning_pictures
     from bloodcells.progress import progress_bars
 
     cells, settings = _cells(options), _cleaning(options)
+    claim(options.out, (*TABLE_FILES, "cleaning.html", DROPPED, SUSPECTS, DISTANCES))
     with progress_bars() as progress:
         table = walk.clean(cells, options.out, settings, options.init, progress, options.backbone)
     page = options.out / "cleaning.html"
@@ -171,7 +173,7 @@ def _evaluate_external(options: argparse.Namespace) -> None:
     found = measure_external(cells.labels, probabilities, competition.classes)
     write_json(options.out, {"pictures": cells.origin, "sha256": cells.sha256, "command": options.command,
                              **asdict(found)})  # fmt: skip
-    print(found)
+    say(*str(found).splitlines())
     say(f"record: {options.out}")
 
 
@@ -312,6 +314,7 @@ def _ablate(options: argparse.Namespace) -> None:
     arms = groups.get(options.arms[0], options.arms) if len(options.arms) == 1 else options.arms
     work = pending(options.out, arms, options.seeds)
     say(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
+    claim(options.out, ("start", "runs", "records", "report"))
     parts = walk.prepare(_cells(options), options.out, _cleaning(options))
     init = starting_point(options.init, options.data, options.out / "start")
     say(f"init: {init}")

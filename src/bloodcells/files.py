@@ -22,7 +22,8 @@ WEIGHTS = "weights.weights.h5"
 _MOST_EXPANDED = 100  # times; deflate cannot exceed 1032, pictures of cells and text stay below 20
 _ANY_RATIO_UP_TO = 50_000_000  # bytes
 _LONGEST_TOML = 10_000  # bytes; the time to parse nested keys is quadratic
-_MARK = ".bloodcells"
+MARK = ".bloodcells"
+"""Name of the hidden file that lists what the kit may replace in a folder."""
 _PART = ".part-"
 
 
@@ -73,16 +74,21 @@ def claim(folder: Path, names: Iterable[str]) -> None:
     Raises:
         KitError: the folder holds something of somebody else, or cannot be written to.
     """
-    names, mark = set(names), folder / _MARK
+    names, mark = set(names), folder / MARK
     claimed = set(mark.read_text("utf-8", "replace").splitlines()) if mark.is_file() else set()
-    foreign = sorted(name for name in names - claimed if os.path.lexists(folder / name))
+    refuse_to_replace(folder, names - claimed)
+    with _writing_in(folder):
+        write_text(mark, "".join(f"{name}\n" for name in sorted(names | claimed)))
+
+
+def refuse_to_replace(folder: Path, names: Iterable[str]) -> None:
+    """Raise KitError if ``folder`` holds one of ``names``."""
+    foreign = sorted(name for name in names if os.path.lexists(folder / name))
     if foreign:
         raise KitError(
             f"{folder} holds {', '.join(foreign)}, which this step would replace: expected a new folder, or one that "
             "this step has made. Choose another folder with --out."
         )
-    with _writing_in(folder):
-        write_text(mark, "".join(f"{name}\n" for name in sorted(names | claimed)))
 
 
 @contextmanager

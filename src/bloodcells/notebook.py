@@ -7,7 +7,7 @@ from pathlib import Path
 from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import KNOWN, open_source
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, say
 from bloodcells.platforms import bring_earlier_run, this_platform
 from bloodcells.recipe import Recipe, run_name
 from bloodcells.training.start import STARTS, starting_recipe
@@ -59,7 +59,7 @@ def read_settings() -> Settings:
     root = Path("..") if Path.cwd().name == "notebooks" else Path()
     platform = this_platform(root)
     if platform.note:
-        print(platform.note)
+        say(platform.note)
     names = ("DATA", "PROFILE", "INIT", "CELLS", "RUN", "MINUTES")
     told = {name: os.environ.get(f"BLOODCELLS_{name}", "") for name in names}
     for name in ("CELLS", "MINUTES"):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from bloodcells.errors import say
+
 COLAB, KAGGLE = Path("/content"), Path("/kaggle")
 
 
@@ -53,7 +55,7 @@ def bring_earlier_run(run: Path) -> None:
     """
     earlier = sorted((KAGGLE / "input").glob(f"**/{run.name}/config.json"))
     if earlier and not (run / "config.json").exists():
-        print(f"the run goes on that lies in {earlier[0].parent}")
+        say(f"the run goes on that lies in {earlier[0].parent}")
         shutil.copytree(earlier[0].parent, run, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 

@@ -22,11 +22,12 @@ is there can be read and gone on with.
 """
 
 import json
+import re
 import shlex
 import subprocess
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
@@ -39,7 +40,17 @@ from bloodcells.data.cells import CellSet, read_npz
 from bloodcells.data.splitting import PARTS, Split, read_split
 from bloodcells.decoding import Amount, Count, OneOf, Positive, Share, decoded
 from bloodcells.errors import KitError, first_line, printable
-from bloodcells.files import WEIGHTS, expanded, read_json, read_json_lines, replacing, write_json, write_text
+from bloodcells.files import (
+    MARK,
+    WEIGHTS,
+    claim,
+    expanded,
+    read_json,
+    read_json_lines,
+    replacing,
+    write_json,
+    write_text,
+)
 from bloodcells.network.inference import TTA_VIEWS
 from bloodcells.recipe import Recipe
 
@@ -53,6 +64,7 @@ _Set = Annotated[str, OneOf(SETS)]
 _Views = Annotated[int, OneOf(TTA_VIEWS)]
 _MOST_EXPANDED = 10  # times the size of a file of weights, which Keras does not compress
 _KEPT_CHECKPOINTS = 2  # the second in case that the newest cannot be read
+_CHECKPOINT = re.compile(r"epoch-(\d{4,6})\.weights\.h5")
 
 
 @dataclass(frozen=True)
@@ -323,7 +335,7 @@ class Summary:
         parts: images of each.
         views: of each cell, in the zip.
         scores: of the zip, by set and column of the leaderboard.
-        seconds: by stage, of the last sitting.
+        seconds: by stage; training counts all sittings, the other stages are done anew in each.
     """
 
     cells: str
@@ -404,6 +416,16 @@ class Run:
         """The folder in which the worker scores a set."""
         return self.folder / "score" / name
 
+    def claim(self) -> None:
+        """Take the names of a run's files for one that is to begin here, but for its cleaning, which may be there.
+
+        Raises:
+            KitError: the folder holds files of somebody else.
+        """
+        names = {Path(name).parts[0] for name in _FILES.values()} - {self.cleaning.name}
+        others = (self.weights, self.submission, self.report, self.score(""), self.checkpoint(0).parent)
+        claim(self.folder, names | {path.name for path in others} | {"split.csv"})
+
     def holds(self, kind: type) -> bool:
         """Whether the file of a kind of record is there. With `Config` the run has begun."""
         return self._path(kind).exists()
@@ -465,6 +487,8 @@ class Run:
 
     def go_on_in(self, here: Environment) -> None:
         """Record what trains from ``here.after_epoch`` on, where it differs from what trained before."""
+        if not self.holds(Environment):
+            self.write(here)
         recorded = self.read(Environment)
         last = (recorded, *recorded.continued)[-1]
         if replace(last, after_epoch=here.after_epoch, continued=()) != here:
@@ -482,14 +506,15 @@ class Run:
         """The weights and the optimizer's state after ``epoch``."""
         return self.folder / "checkpoints" / f"epoch-{epoch:04d}.weights.h5"
 
-    def checkpoints(self) -> dict[int, Path]:
-        """The checkpoints by epoch, the newest first."""
-        found = self.checkpoint(0).parent.glob("epoch-*.weights.h5")
-        return {int(path.name.removeprefix("epoch-").split(".")[0]): path for path in sorted(found, reverse=True)}
+    def checkpoints(self, last: int) -> dict[int, Path]:
+        """The checkpoints by epoch, from the ``last`` one down; files of other names and epochs are passed over."""
+        named = ((_CHECKPOINT.fullmatch(path.name), path) for path in self.checkpoint(0).parent.glob("*"))
+        found = {int(name[1]): path for name, path in named if name}
+        return {epoch: found[epoch] for epoch in sorted(found, reverse=True) if 0 < epoch <= last}
 
-    def drop_old_checkpoints(self) -> None:
-        """Keep the last two."""
-        for path in list(self.checkpoints().values())[_KEPT_CHECKPOINTS:]:
+    def drop_old_checkpoints(self, last: int) -> None:
+        """Keep the ``last`` one and the one before it."""
+        for path in list(self.checkpoints(last).values())[_KEPT_CHECKPOINTS:]:
             path.unlink()
 
     def drop_epochs_after(self, epoch: int) -> None:
@@ -504,6 +529,14 @@ class Run:
             yield beside
             for kind in _OF_THE_WEIGHTS:
                 self._path(kind).unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove the files of a training, and the folder if it holds nothing else."""
+        for path in (*map(self._path, _FILES), self.weights, *self.checkpoints(10**6).values(), self.folder / MARK):
+            path.unlink(missing_ok=True)
+        for folder in (self.checkpoint(0).parent, self.folder):
+            with suppress(OSError):
+                folder.rmdir()
 
     def network(self) -> "keras.Model":
         """The trained network, not compiled.
@@ -554,6 +587,8 @@ class Run:
             if self.holds(kind):
                 with replacing(out._path(kind)) as beside:
                     beside.write_bytes(self._path(kind).read_bytes())
+            else:
+                out._path(kind).unlink(missing_ok=True)
         config = self.read(Config).without_folders()
         out.write(replace(config, note=note or config.note))
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
 from bloodcells.cleaning.suspicion import examine_labels
+from bloodcells.cleaning.table import TABLE_FILES
 from bloodcells.codabench.packager import MODEL, package
 from bloodcells.codabench.worker import score
 from bloodcells.corruption.composite import corrupt
@@ -21,6 +22,8 @@ from bloodcells.data.cells import CellSet
 from bloodcells.data.splitting import PARTS, Split, split_cells
 from bloodcells.decoding import decoded
 from bloodcells.errors import KitError, say
+from bloodcells.files import claim
+from bloodcells.lock import lock_in, sole_writer
 from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
 from bloodcells.measuring.explanation import confident_errors
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
@@ -30,6 +33,7 @@ from bloodcells.run import (
     FROM_PYTHON,
     CleaningCounts,
     Config,
+    Epoch,
     Gate,
     Measurement,
     MedmnistC,
@@ -84,8 +88,10 @@ def clean(
     the labels are looked at.
 
     Raises:
-        KitError: too much is removed, or what `suspicion.examine_labels` raises.
+        KitError: too much is removed, ``folder`` holds decisions that the kit has not made, or what
+            `suspicion.examine_labels` raises.
     """
+    claim(folder, TABLE_FILES)
     table = examine(cells, settings, progress)
     table.write(folder)
     if init is not None:
@@ -98,8 +104,8 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
     """Clean and split ``cells``; write the decisions and the split into a run ``folder``.
 
     Raises:
-        KitError: too much is removed, a class has too few pictures to split, or the run was trained on other cells;
-            nothing is written then.
+        KitError: too much is removed, a class has too few pictures to split, the run was trained on other cells, or the
+            folder holds files of somebody else; nothing is written then.
     """
     run, table = Run(folder), examine(cells, settings)
     split = split_cells(table.label[table.kept], table.cluster[table.kept], cells.competition.classes, SPLIT_SEED)
@@ -107,6 +113,9 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
     parts = _parts(cells, in_source)
     if run.holds(Config):
         _refuse_other_cells(parts, run, cells)
+    else:
+        run.claim()
+        claim(run.cleaning, TABLE_FILES)
     table.write(run.cleaning)
     run.write_split(in_source)
     _say_lone_junk(cells, table)
@@ -153,11 +162,13 @@ def fit(
     ``devices``, ``request`` and ``minutes`` are those of `loop.train`.
 
     Raises:
-        KitError: ``model.py`` is not there for the zip, which is found before the training and not after it, or what
-            `loop.train` raises.
+        KitError: ``model.py`` is not there for the zip, which is found before the training and not after it, another
+            process writes to the folder, or what `loop.train` raises.
     """
     shipped(MODEL)
-    train(parts.train, parts.sets("validation"), recipe.fitted_to(len(parts.train)), folder, devices, request, minutes)
+    recipe = recipe.fitted_to(len(parts.train))
+    with sole_writer(lock_in(folder)):
+        train(parts.train, parts.sets("validation"), recipe, folder, devices, request, minutes)
 
 
 def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ...]:
@@ -265,6 +276,7 @@ def walk(
     say(f"{len(cells)} images, kept: {', '.join(f'{size} {part}' for part, size in sizes.items())}")
     with timed("train"):
         fit(parts, recipe, folder, devices, request, minutes)
+    seconds["train"] = max(seconds["train"], round(sum(epoch.seconds for epoch in run.rows(Epoch)), 1))
     with timed("evaluate"):
         measure(folder, parts, tta_level)
     with timed("package and score"):

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from functools import cache
 
-import keras
 import keras_cv
 import numpy as np
 import pytest
@@ -112,10 +111,21 @@ def test_operations_are_drawn_anew_in_every_batch(an_epoch_of, policy):
 @pytest.mark.parametrize("policy", ["gridmask", "augmix", "mixup"])
 def test_equal_seeds_give_equal_pictures(cells, policy):
     """GridMask draws in one loop, AugMix in three, MixUp in none."""
-    keras.utils.set_random_seed(0)
-    first = epochs(cells, policy, last=8)
-    keras.utils.set_random_seed(0)
-    for (pixels, labels), (found, own) in zip(first, epochs(cells, policy, last=8), strict=True):
+    first, again = epochs(cells, policy, last=8), epochs(cells, policy, last=8)
+    for (pixels, labels), (found, own) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(found, pixels)
+        np.testing.assert_array_equal(own, labels)
+
+
+_SLOW = ("randaugment", "augmix", "chain", "full")
+
+
+@pytest.mark.trains
+@pytest.mark.parametrize("policy", [pytest.param(one, marks=[pytest.mark.slow] * (one in _SLOW)) for one in POLICIES])
+def test_a_resumed_run_sees_the_pictures_that_an_uninterrupted_one_sees(cells, policy):
+    whole = epochs(cells, policy, last=3)
+    resumed = epochs(cells, policy, first=2, last=3)
+    for (pixels, labels), (found, own) in zip(whole[-len(resumed) :], resumed, strict=True):
         np.testing.assert_array_equal(found, pixels)
         np.testing.assert_array_equal(own, labels)
 
@@ -179,14 +189,16 @@ def test_the_shares_of_cutmix_are_spread_evenly():
 
 
 def test_mixing_refuses_labels_that_are_no_distributions():
-    mixing = pipeline._application(Policy("mix", list, mixing=keras_cv.layers.MixUp))
+    mixing, _ = pipeline._application(Policy("mix", list, mixing=keras_cv.layers.MixUp))
     batch = {"images": tf.zeros((4, 96, 96, 3)), "labels": tf.constant([0, 1, 2, 3])}
     with pytest.raises(ValueError, match=r"float one-hot labels \(N, C\), got <dtype: 'int32'>"):
         mixing(batch)
 
 
 def test_the_share_that_is_to_stay_untouched_does():
-    apply = pipeline._application(Policy("negative", lambda: [lambda batch, training: batch, negative]), untouched=0.3)
+    apply, _ = pipeline._application(
+        Policy("negative", lambda: [lambda batch, training: batch, negative]), untouched=0.3
+    )
     batch = {"images": tf.fill((400, 4, 4, 3), 100.0), "labels": tf.ones((400, 1))}
     tf.random.set_global_generator(tf.random.Generator.from_seed(1))
     first = apply(dict(batch))["images"].numpy()
@@ -212,7 +224,7 @@ def test_the_layers_of_a_chain_change_places_between_batches():
         return {**batch, "images": 255 - batch["images"]}
 
     tf.random.set_global_generator(tf.random.Generator.from_seed(1))
-    apply = pipeline._application(Policy("two", lambda: [nothing, brighten, negate], shuffled=True))
+    apply, _ = pipeline._application(Policy("two", lambda: [nothing, brighten, negate], shuffled=True))
     batch = {"images": tf.fill((1, 4, 4, 3), 100.0), "labels": tf.ones((1, 1))}
     results = {float(apply(batch)["images"][0, 0, 0, 0]) for _ in range(20)}
     assert results == {255.0 - 164.0, 155.0 + 64.0}

@@ -157,3 +157,14 @@ def test_records_of_runs_are_found_by_page(run_folder: Path, tmp_path: Path) -> 
     for page in ("b", "a"):
         run_record(run_folder).write(tmp_path / "reports" / page)
     assert list(read_records(tmp_path / "reports")) == ["a", "b"]
+
+
+def test_a_page_of_somebody_else_is_not_replaced(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.md").write_text("mine")
+    with pytest.raises(KitError, match=r"page holds index.md, which this step would replace"):
+        draw_run(run_folder, tmp_path / "page")
+    assert [path.read_text() for path in (tmp_path / "page").iterdir()] == ["mine"]
+    (tmp_path / "page" / "index.md").unlink()
+    draw_run(run_folder, tmp_path / "page")
+    draw_run(run_folder, tmp_path / "page")

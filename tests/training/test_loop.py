@@ -4,12 +4,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from backbones import EVERY_BACKBONE, network_on
 from invented_runs import ENVIRONMENT, begun_run
 
+from bloodcells import run as room
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError, OutOfTime
@@ -32,8 +34,13 @@ def cells() -> CellSet:
 
 @pytest.fixture(scope="module")
 def complete(cells, tmp_path_factory) -> Path:
-    run = tmp_path_factory.mktemp("complete run")
-    training.train(cells, {"clean": cells}, CONFIG, run)
+    folder = tmp_path_factory.mktemp("complete run")
+    run, kept = folder / "run", folder / "every checkpoint"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "_KEPT_CHECKPOINTS", 3)
+        training.train(cells, {"clean": cells}, CONFIG, run)
+    shutil.copytree(run / "checkpoints", kept)
+    Run(run).drop_old_checkpoints(3)
     return run
 
 
@@ -99,22 +106,45 @@ def test_a_complete_run_is_used_and_not_trained_again(complete, cells, capsys):
     assert (complete / "metrics.jsonl").read_bytes() == before
 
 
-def test_a_run_that_was_cut_off_goes_on_to_the_same_result(complete, cells, tmp_path, capsys):
-    """Killed with its newest checkpoint half written: the one before it is used."""
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bits(complete, cells, tmp_path, capsys, cut):
+    """Killed in the head's epoch, between the phases, within a phase; with a newer checkpoint half written."""
     run = tmp_path / "cut off"
-    cut_off_after(3, complete, run)
-    newest = run / "checkpoints" / "epoch-0003.weights.h5"
-    newest.write_bytes(newest.read_bytes()[:1000])
+    shutil.copytree(complete, run)
+    (run / WEIGHTS).unlink()
+    for checkpoint in (run / "checkpoints").iterdir():
+        checkpoint.unlink()
+    for epoch in range(1, cut + 1):
+        shutil.copy(complete.parent / "every checkpoint" / f"epoch-{epoch:04d}.weights.h5", run / "checkpoints")
+    whole = (complete.parent / "every checkpoint" / "epoch-0003.weights.h5").read_bytes()
+    (run / "checkpoints" / f"epoch-{cut + 1:04d}.weights.h5").write_bytes(whole[:1000])
+    (run / "checkpoints" / "epoch-9999.weights.h5").write_bytes(whole)
     training.train(cells, {"clean": cells}, CONFIG, run)
     output = capsys.readouterr().out
-    assert "epoch-0003.weights.h5 cannot be read" in output
-    assert "resumed after epoch 2" in output
+    assert f"epoch-{cut + 1:04d}.weights.h5 cannot be read" in output and "epoch-9999" not in output
+    assert (f"resumed after epoch {cut}" in output) == (cut > 0)
     assert [record.epoch for record in Run(run).rows(Epoch)] == [1, 2, 3]
-    np.testing.assert_allclose(
-        Run(run).network().predict(cells.images.astype(np.float32), verbose=0),
-        Run(complete).network().predict(cells.images.astype(np.float32), verbose=0),
-        atol=0.02,
-    )
+    for one, other in zip(Run(run).network().get_weights(), Run(complete).network().get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def spoiled(path: Path) -> None:
+    """Put a NaN into the weights of a file."""
+    with h5py.File(path, "r+") as file:
+        file["layers/dense/vars/1"][0] = np.nan
+
+
+def test_nothing_goes_on_from_nan(complete, cells, tmp_path, capsys):
+    run = tmp_path / "spoiled"
+    shutil.copytree(complete, run)
+    spoiled(run / WEIGHTS)
+    with pytest.raises(KitError, match="holds NaN or infinity"):
+        Run(run).network()
+    (run / WEIGHTS).unlink()
+    spoiled(run / "checkpoints" / "epoch-0003.weights.h5")
+    training.train(cells, {"clean": cells}, CONFIG, run)
+    output = capsys.readouterr().out
+    assert "epoch-0003.weights.h5 holds NaN or infinity" in output and "after epoch 2" in output
 
 
 def test_a_run_that_goes_on_elsewhere_says_where(tmp_path):

@@ -10,7 +10,6 @@ Arms know nothing of one another, so they may run one after another here or side
 (`ablation.tasks`); what has a record is not trained again.
 """
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +127,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
         environment=describe_environment(),
     )
     path = write_record(experiment.folder, record)
-    shutil.rmtree(run)
+    Run(run).discard()
     return path
 
 

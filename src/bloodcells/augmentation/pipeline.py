@@ -1,6 +1,6 @@
 """The ``tf.data`` pipeline of training: shuffled, augmented batches. Validation never passes here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -20,6 +20,13 @@ Batch = dict[str, tf.Tensor]
 _LOOPS_IN_ORDER: dict[str, Any] = {
     name: partial(getattr(tf, name), parallel_iterations=1) for name in ("map_fn", "while_loop")
 }
+# What KerasCV calls of tf.random keeps a state that nothing can set; here is the same without one.
+_STATELESS = {
+    "uniform": tf.random.stateless_uniform,
+    "normal": tf.random.stateless_normal,
+    "gamma": tf.random.stateless_gamma,
+    "shuffle": tf.random.experimental.stateless_shuffle,
+}
 
 
 def training_batches(
@@ -33,8 +40,9 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Augmented batches of the epochs ``first_epoch`` .. ``last_epoch`` - 1.
 
-    The order within an epoch depends on the seed and the epoch alone, so a resumed run sees the order
-    that an uninterrupted one would have seen. A last, smaller batch of an epoch is dropped.
+    What an epoch shows depends on the seed and the epoch alone, so a resumed run sees what an uninterrupted one would
+    have seen; with a GPU this holds for the order, not for the augmentation. A last, smaller batch of an epoch is
+    dropped.
 
     Args:
         cells: the training cells.
@@ -63,18 +71,21 @@ def _batches(
     last_epoch: int,
     untouched: float,
 ) -> tf.data.Dataset:
-    # Most KerasCV layers draw from this generator; without a seed of its own it would differ from run to run.
-    tf.random.set_global_generator(tf.random.Generator.from_seed(seed * 10_000 + first_epoch))
-    apply = _application(policy(policy_name), untouched)
+    generator = tf.random.Generator.from_seed(seed)
+    tf.random.set_global_generator(generator)  # most layers draw from it
+    drawing: dict[str, Any] = {name: _drawing(generator, draw) for name, draw in _STATELESS.items()}
+    apply, states = _application(policy(policy_name), untouched)
     count, images, labels = len(images), tf.constant(images), tf.constant(labels)
 
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
+        generator.reset(tf.stack([seed * 10_000 + epoch, 0, 0]))
+        reset_states(states, seed, epoch)
         indices = _shuffled(count, seed, tf.cast(epoch, tf.int32))
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
     def augment(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         batch = {"images": tf.cast(tf.gather(images, indices), tf.float32), "labels": tf.gather(labels, indices)}
-        with mock.patch.multiple(tf, **_LOOPS_IN_ORDER):
+        with mock.patch.multiple(tf, **_LOOPS_IN_ORDER), mock.patch.multiple(tf.random, **drawing):
             batch = apply(batch)
         return tf.clip_by_value(batch["images"], 0.0, 255.0), batch["labels"]
 
@@ -97,11 +108,35 @@ def _shuffled(count: int, seed: int, epoch: int | tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_shuffle(tf.range(count), [seed, epoch])
 
 
-def _application(chosen: Policy, untouched: float = 0.0) -> Callable[[Batch], Batch]:
-    """What ``chosen`` does to a batch, as a function with its layers made once."""
+def _drawing(generator: tf.random.Generator, stateless: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """What ``stateless`` draws, with a seed that the ``generator`` draws."""
+
+    def draw(*arguments: Any, seed: None = None, **options: Any) -> tf.Tensor:
+        of, *others = arguments or (options.pop("shape"),)
+        if stateless is tf.random.stateless_gamma:  # the only one whose shape counts that of its parameters
+            of = tf.concat((of, tf.shape(options["alpha"])), 0)
+        return stateless(of, generator.make_seeds()[:, 0], *others, **options)
+
+    return draw
+
+
+def random_states(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """What ``layer``, and every layer in it, draws from where Keras itself draws."""
+    return [one for one in getattr(layer, "variables", ()) if one.name == "seed_generator_state"]
+
+
+def reset_states(states: Sequence[keras.Variable], seed: int, epoch: int | tf.Tensor) -> None:
+    """Let ``states`` follow from the ``seed`` and the number of the ``epoch`` alone."""
+    for place, state in enumerate(states):
+        state.assign(keras.ops.cast([seed * 10_000 + epoch, place], state.dtype))
+
+
+def _application(chosen: Policy, untouched: float = 0.0) -> tuple[Callable[[Batch], Batch], list[keras.Variable]]:
+    """What ``chosen`` does to a batch, as a function with its layers made once, and the random states of these."""
     layers = chosen.layers()
     first, others = layers[:1], layers[1:]
     mixing = chosen.mixing() if chosen.mixing else None
+    states = [state for layer in (*layers, mixing) if layer for state in random_states(layer)]
 
     def in_order(layers: list[keras.layers.Layer], batch: Batch) -> Batch:
         for layer in layers:
@@ -129,7 +164,7 @@ def _application(chosen: Policy, untouched: float = 0.0) -> Callable[[Batch], Ba
             )
         return mixing(batch, training=True)
 
-    return apply
+    return apply, states
 
 
 def _in_drawn_order(layers: list[keras.layers.Layer], batch: Batch) -> Batch:

@@ -15,6 +15,7 @@ from bloodcells.files import write_csv, write_json
 KEEP, DROP = "keep", "drop"
 REASONS = ("junk", "label_conflict", "exact_duplicate", "near_duplicate")
 COLUMNS = ("index", "label", "phash", "cluster", "junk_score", "decision", "reason")
+TABLE_FILES = ("cleaning.csv", "cleaning.json")
 MORE_COLUMNS = ("evidence", "suspected_label", "suspected_probability", "label_probability")
 
 

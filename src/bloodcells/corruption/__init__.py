@@ -5,7 +5,7 @@ from pathlib import Path
 from bloodcells.corruption import composite, medmnist_c
 from bloodcells.data.cells import CellSet, save_cells
 from bloodcells.errors import KitError, say
-from bloodcells.files import sha256_of, write_json
+from bloodcells.files import claim, sha256_of, write_json
 
 __all__ = ["write_benchmark"]
 
@@ -24,11 +24,12 @@ def write_benchmark(cells: CellSet, out: Path, seed: int) -> Path:
         The path of ``manifest.json``: the origin and SHA-256 of ``cells``, the seed, and the SHA-256 of each file.
 
     Raises:
-        KitError: a complete benchmark is there already.
+        KitError: a complete benchmark is there already, or files of somebody else.
     """
     manifest = out / "manifest.json"
     if manifest.exists():
         raise KitError(f"{out} holds a benchmark already: expected no {manifest.name}. Choose another --out.")
+    claim(out, ("composite.npz", "medmnist_c", manifest.name))
     save_cells(out / "composite.npz", composite.corrupt(cells, seed))
     written = [out / "composite.npz"]
     for corruption in medmnist_c.CORRUPTIONS:

@@ -54,9 +54,8 @@ def draw_ablation(folder: Path, out: Path, near: Near, title: str, cells: CellSe
     ablation_plots.check_near(near)
     summary = summarise(read_records(folder))
     figures, galleries = _figures(summary, near), _galleries(summary.arms, cells)
-    for old in out.glob("gallery_*.jpg"):
-        if old.name not in galleries:
-            old.unlink()
+    for name in {_gallery_file(arm) for arm in POLICIES} - {*galleries}:
+        (out / name).unlink(missing_ok=True)
     for name, figure in galleries.items():
         plots.save_contact_sheet(figure, out / name)
     return _write(out, summary, near, title, figures, list(galleries))
@@ -85,7 +84,7 @@ def redraw_ablation(folder: Path) -> Path:
     summary = summarise(read_records(folder))
     path = folder / "ablation.json"
     marks: _Marks = read_as(_Marks, read_json(path), path)
-    galleries = [name for arm in summary.arms if (folder / (name := f"gallery_{arm.arm}.jpg")).exists()]
+    galleries = [name for arm in summary.arms if (folder / (name := _gallery_file(arm.arm))).exists()]
     return _write(folder, summary, marks.near, marks.competition, _figures(summary, marks.near), galleries)
 
 
@@ -104,6 +103,10 @@ def _figures(summary: AblationSummary, near: Near) -> dict[str, plots.Figure]:
         "families.png": ablation_plots.families_heat_map(summary, near),
         "cost.png": ablation_plots.accuracy_against_cost(summary),
     }
+
+
+def _gallery_file(arm: str) -> str:
+    return f"gallery_{arm}.jpg"
 
 
 def _write(
@@ -127,7 +130,7 @@ def _galleries(arms: Sequence[ArmSummary], cells: CellSet | None) -> dict[str, p
         return {}
     shown = one_of_each_class(cells)
     policies = [arm.arm for arm in arms if arm.arm in POLICIES]
-    return {f"gallery_{policy}.jpg": policy_views(shown, policy, policy, VIEWS) for policy in policies}
+    return {_gallery_file(policy): policy_views(shown, policy, policy, VIEWS) for policy in policies}
 
 
 def _head(summary: AblationSummary, title: str) -> str:

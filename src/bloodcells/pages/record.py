@@ -85,6 +85,15 @@ def run_record(folder: Path) -> RunRecord:
         raise KitError(f"{folder} does not hold a complete run: {error}. Run the same command again.") from error
 
 
+def is_recorded(folder: Path) -> bool:
+    """Whether a page of this kit lies in ``folder``: a record that can be read is beside it."""
+    try:
+        read_record(folder)
+    except KitError:
+        return False
+    return True
+
+
 def read_record(folder: Path) -> RunRecord:
     """The record beside a page.
 

@@ -4,10 +4,10 @@ import textwrap
 from dataclasses import asdict
 from pathlib import Path
 
-from bloodcells.files import write_text
+from bloodcells.files import refuse_to_replace, write_text
 from bloodcells.pages import plots
 from bloodcells.pages.galleries import errors_with_maps
-from bloodcells.pages.record import RunRecord, read_record, run_record
+from bloodcells.pages.record import RunRecord, is_recorded, read_record, run_record
 from bloodcells.pages.tables import corruptions_table, metrics_table, pairs_table, phases_table, scores_table
 from bloodcells.pages.words import VIEWS, hardware
 from bloodcells.run import SETS, Run
@@ -26,15 +26,17 @@ def draw_run(folder: Path, out: Path) -> Path:
         The path of ``index.md``.
 
     Raises:
-        KitError: the run is not complete.
+        KitError: the run is not complete, or ``out`` holds files of somebody else.
     """
     record, errors = run_record(folder), Run(folder).read_errors()
+    if not is_recorded(out):
+        refuse_to_replace(out, ("index.md", _ERRORS, *_figures(record)))
+    record.write(out)
     if any(record.errors.values()):
         sheet = errors_with_maps(errors, record.config.competition.classes, "The most confident errors (hold-out)")
         plots.save_contact_sheet(sheet, out / _ERRORS)
     else:
         (out / _ERRORS).unlink(missing_ok=True)
-    record.write(out)
     return redraw_run(out)
 
 

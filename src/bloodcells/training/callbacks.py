@@ -8,12 +8,26 @@ from typing import Any
 
 import keras
 
+from bloodcells.augmentation.pipeline import random_states, reset_states
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError, say
 from bloodcells.files import replacing
 from bloodcells.measuring.evaluation import label_metrics
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.run import Epoch, Run
+
+
+class SameDraws(keras.callbacks.Callback):
+    """What dropout leaves out in an epoch follows from the seed and the epoch, also where a run goes on with it."""
+
+    def __init__(self, seed: int) -> None:
+        """Keep the seed."""
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Forget what was drawn before."""
+        reset_states(random_states(self.model), self.seed, epoch)
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -86,7 +100,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.run.add(done)
         with replacing(self.run.checkpoint(done.epoch)) as beside:
             self.model.save_weights(beside, overwrite=True)
-        self.run.drop_old_checkpoints()
+        self.run.drop_old_checkpoints(done.epoch)
         measured = "".join(f"{name} {accuracy:.4f}, " for name, accuracy in done.validation.items())
         if sys.stdout.isatty():
             print()  # below Keras' progress bar

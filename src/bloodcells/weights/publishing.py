@@ -10,9 +10,9 @@ import numpy as np
 
 from bloodcells.codabench.golden import golden_images
 from bloodcells.errors import KitError
-from bloodcells.files import sha256_of
+from bloodcells.files import replacing, sha256_of
 from bloodcells.network.inference import predict_probabilities
-from bloodcells.run import Config, HandedOn, Measurement, Run
+from bloodcells.run import Config, HandedOn, Measurement, Run, read_network
 
 
 def publish_weights(folder: Path, out: Path, force: bool = False, note: str = "") -> HandedOn:
@@ -21,24 +21,30 @@ def publish_weights(folder: Path, out: Path, force: bool = False, note: str = ""
     ``note`` is what the records do not say of how the weights were made; the model card does.
 
     Raises:
-        KitError: ``out`` holds weights already, the run is not complete or not evaluated, or a weight is too large
-            for half precision.
+        KitError: ``out`` holds weights or files of somebody else already or is the run itself, the run is not complete
+            or not evaluated, or a weight is too large for half precision.
     """
     run, published = Run(folder), Run(out)
     if published.weights.exists() and not force:
         raise KitError(f"{published.weights} exists already. Choose another folder with --out, or replace it with "
                        "--force.")  # fmt: skip
+    if out.resolve() == folder.resolve():
+        raise KitError(f"{folder} is not published into itself: expected another --out. Choose a new folder.")
     network = run.network()
     if not run.rows(Measurement):
         raise KitError(f"{folder} is not published: expected a run that was evaluated, got no figures. Evaluate it.")
-    with published.finishing() as beside:
+    if not published.weights.exists():
+        published.claim()
+    config = run.read(Config)
+    images = golden_images(config.competition.image_size)
+    with replacing(published.weights) as beside:
         _write_half(run.weights, beside)
-    run.hand_on(published, note)
-    images = golden_images(run.read(Config).competition.image_size)
-    difference = np.abs(predict_probabilities(network, images) - predict_probabilities(published.network(), images))
-    path = published.weights
-    card = HandedOn(path.name, path.stat().st_size, sha256_of(path), "float16", float(difference.max()))
-    published.write(card)
+        half = read_network(config.recipe, config.competition, beside)
+        difference = np.abs(predict_probabilities(network, images) - predict_probabilities(half, images)).max()
+        size, checksum = beside.stat().st_size, sha256_of(beside)
+        card = HandedOn(published.weights.name, size, checksum, "float16", float(difference))
+        run.hand_on(published, note)
+        published.write(card)
     return card
 
 

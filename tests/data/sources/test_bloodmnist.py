@@ -83,8 +83,17 @@ def test_a_good_download_is_kept_and_not_repeated(zenodo: Zenodo, tmp_path: Path
     path = fetch_bloodmnist(tmp_path / "a cache", zenodo.address)
     assert path == tmp_path / "a cache" / NAME
     assert path.read_bytes() == zenodo.content
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(path.parent.iterdir()) == [path]
     assert fetch_bloodmnist(tmp_path / "a cache", zenodo.address) == path
     assert zenodo.requests == ["/files/bloodmnist_128.npz?download=1"]
+
+
+def test_what_a_killed_download_left_is_removed(zenodo: Zenodo, tmp_path: Path) -> None:
+    (tmp_path / ".part-abcdefghdownload").mkdir()
+    (tmp_path / ".part-abcdefghdownload" / "tmp12345678").write_bytes(b"half a file")
+    fetch_bloodmnist(tmp_path, zenodo.address)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
 def test_a_damaged_file_in_the_cache_is_downloaded_again(zenodo: Zenodo, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet, read_npz, validated_cells
 from bloodcells.errors import KitError
+from bloodcells.files import replacing, scratch_folder
 
 ZENODO = "https://zenodo.org/records/10519652/files/"
 NAME = "bloodmnist_128.npz"
@@ -39,14 +40,23 @@ def fetch_bloodmnist(folder: Path, base_url: str = ZENODO) -> Path:
     Raises:
         KitError: no network, a server's refusal, a truncated file or a wrong checksum.
     """
+    path = folder / NAME
+    if path.is_file() and pooch.file_hash(path, "md5") == MD5:
+        return path
     url = f"{base_url.rstrip('/')}/{NAME}?download=1"
-    # A retry starts from the first byte: Zenodo's answer to a range request is not to be relied on.
-    store = pooch.create(folder, base_url, registry={NAME: f"md5:{MD5}"}, urls={NAME: url}, retry_if_failed=RETRIES)
     download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 20, timeout=_TIMEOUT)
-    try:
-        return Path(store.fetch(NAME, downloader=download))
-    except (ValueError, OSError) as error:  # pooch tells a wrong checksum by a ValueError
-        raise KitError(_why(error, url, folder)) from error
+    with scratch_folder(folder / "download") as scratch:
+        # A retry starts from the first byte: Zenodo's answer to a range request is not to be relied on.
+        store = pooch.create(
+            scratch, base_url, registry={NAME: f"md5:{MD5}"}, urls={NAME: url}, retry_if_failed=RETRIES
+        )
+        try:
+            fetched = Path(store.fetch(NAME, downloader=download))
+        except (ValueError, OSError) as error:  # pooch tells a wrong checksum by a ValueError
+            raise KitError(_why(error, url, folder)) from error
+        with replacing(path) as beside:
+            fetched.replace(beside)
+    return path
 
 
 def _why(error: Exception, url: str, folder: Path) -> str:
