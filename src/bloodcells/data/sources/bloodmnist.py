@@ -10,13 +10,12 @@ validation and test splits stay held out.
 import sys
 from pathlib import Path
 
-import numpy as np
 import pooch
 import requests
-from PIL import Image
 
 from bloodcells.competition import Competition
-from bloodcells.data.cells import CellSet, read_npz, validated_cells
+from bloodcells.data.cells import CellSet
+from bloodcells.data.sources.archive import load_archive
 from bloodcells.errors import KitError
 from bloodcells.files import replacing, scratch_folder
 
@@ -78,11 +77,4 @@ def load_bloodmnist(path: Path, competition: Competition) -> CellSet:
     Raises:
         KitError: the file is damaged or is not BloodMNIST.
     """
-    arrays = read_npz(path, ("train_images", "train_labels"))
-    images = arrays["train_images"]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-        raise KitError(f"{path}: expected uint8 (N, S, S, 3) train_images, got {images.dtype} {images.shape}.")
-    shape = (competition.image_size, competition.image_size)
-    resized = [np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.LANCZOS)) for image in images]
-    stacked = np.array(resized).reshape(-1, *competition.image_shape)
-    return validated_cells(stacked, arrays["train_labels"], path.name, competition)
+    return load_archive(path, competition, ("train_images", "train_labels"), resize=True)
