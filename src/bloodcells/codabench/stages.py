@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from bloodcells.codabench.isolation import Finished, Machine, run_isolated
 from bloodcells.competition import Competition
-from bloodcells.errors import KitError
+from bloodcells.errors import KitError, first_line
 from bloodcells.files import write_json
 
 _HERE = Path(__file__).parent
@@ -97,7 +99,7 @@ def run_program(stage: Stage, product: str, machine: Machine, working_directory:
     Raises:
         SubmissionFailed: it was killed, ended without ``product``, or wrote a file called ``metadata`` or too much.
     """
-    end = run_isolated(_command(stage.app), stage.app, stage.logs, machine, f"/app/{working_directory}")
+    end = run_isolated(_command(stage), stage.app, stage.logs, machine, f"/app/{working_directory}")
     if end.killed:
         advice = f"Make predict faster or smaller, or use a lower TTA level{busy_with_others(end.others)}."
         raise failure(stage, end, f"{end.killed}. {advice}")
@@ -153,12 +155,16 @@ def failure(stage: Stage, end: Finished, reason: str) -> SubmissionFailed:
     return SubmissionFailed(stage.name, f"{stage.name} run: {reason}", "\n".join(tail), bool(end.killed))
 
 
-def _command(app: Path) -> list[str]:
+def _command(stage: Stage) -> list[str]:
     """The program and its arguments, with paths below ``/app``."""
-    text = (app / "program" / "metadata.yaml").read_text("utf-8")
-    interpreter, *words = shlex.split(text.removeprefix("command:"))
-    if interpreter not in ("python", "python3"):
-        raise KitError(f"metadata.yaml: expected a command that starts with python3, got {interpreter}. Change it.")
+    expected = f"{stage.name} program: expected 'command: python3 PROGRAM ...' in metadata.yaml"
+    try:
+        metadata = yaml.safe_load((stage.app / "program" / "metadata.yaml").read_text("utf-8"))
+        interpreter, *words = shlex.split(str.strip(metadata["command"]))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        raise KitError(f"{expected}, got none ({first_line(error)}). Write the bundle again.") from error
+    if interpreter not in ("python", "python3") or not words:
+        raise KitError(f"{expected}, got {metadata['command']!r:.80}. Write the bundle again.")
     return words
 
 
