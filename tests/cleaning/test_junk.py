@@ -126,11 +126,11 @@ def test_photographs_that_differ_much_are_no_junk() -> None:
 
 def test_strangers_among_drawings_that_differ_little_are_junk(sound) -> None:
     draw = np.random.default_rng(0)
-    drawings = np.full((200, 96, 96, 3), 200, np.uint8)
-    for drawing, (top, left, side) in zip(drawings, draw.integers(20, 40, (200, 3)), strict=True):
+    mottled = [Image.fromarray(one).resize((96, 96)) for one in draw.integers(110, 256, (300, 8, 8, 3), dtype=np.uint8)]
+    drawings = np.stack([np.asarray(one) for one in mottled])
+    for drawing, (top, left, side) in zip(drawings, draw.integers(25, 40, (300, 3)), strict=True):
         drawing[top : top + side, left : left + side] = draw.integers(0, 100, 3)
-    drawings = np.clip(drawings + draw.normal(0, 8, drawings.shape), 0, 255).astype(np.uint8)
-    _, _, junk = scored(np.concatenate([drawings, cut_from_a_photograph(10)]))
+    _, _, junk = scored(np.concatenate([drawings, sound.images[:10]]))
     assert junk[-10:].all() and not junk[:-10].any()
 
 

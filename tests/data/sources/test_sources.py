@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +117,9 @@ def test_images_of_an_archive_are_called_by_their_place(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", test_images=np.zeros((3, 28, 28), np.uint8))
     images, names = open_images(str(tmp_path / "a.npz"), 64, Reading(fit=Fit(), keys=("test_images", "test_labels")))
     assert images.shape == (3, 64, 64, 3) and names.tolist() == ["0", "1", "2"]
+
+
+def test_readers_wait_for_no_tensorflow() -> None:
+    modules = "bloodcells.data.sources.found, bloodcells.data.predictions, bloodcells.new"
+    code = f"import sys, {modules}; sys.exit({{'tensorflow', 'keras'}} & set(sys.modules) and 1)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
