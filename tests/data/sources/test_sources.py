@@ -121,5 +121,5 @@ def test_images_of_an_archive_are_called_by_their_place(tmp_path: Path) -> None:
 
 def test_readers_wait_for_no_tensorflow() -> None:
     modules = "bloodcells.data.sources.found, bloodcells.data.predictions, bloodcells.new"
-    code = f"import sys, {modules}; sys.exit({{'tensorflow', 'keras'}} & set(sys.modules) and 1)"
+    code = f"import sys, {modules}; sys.exit(bool({{'tensorflow', 'keras'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
