@@ -224,7 +224,7 @@ def counted(reader: Reader, folder: Path, cases: int, seed: int) -> Counter[str]
     for case in range(cases):
         path = files[case % len(files)]
         before = path.read_bytes()
-        path.write_bytes(damaged(before, draw))
+        _replace(path, damaged(before, draw))
         try:
             with watched(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -238,5 +238,10 @@ def counted(reader: Reader, folder: Path, cases: int, seed: int) -> Counter[str]
         else:
             counts["accepted"] += 1
             assert reader.holds(read), (case, path.read_bytes()[:2000])
-        path.write_bytes(before)
+        _replace(path, before)
     return counts
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.unlink()  # HDF5 would go on with what it knows of a file that was not closed
+    path.write_bytes(content)

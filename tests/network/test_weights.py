@@ -104,7 +104,8 @@ def reader(network: keras.Model, saved: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_damaged_weights_are_refused_in_a_line_or_loaded_whole(reader, tmp_path):
-    assert counted(reader, tmp_path, cases=40, seed=0)["refused"] > 10
+    counts = counted(reader, tmp_path, cases=40, seed=0)
+    assert counts["refused"] > 10 and counts["accepted"] > 0
 
 
 @pytest.mark.slow
