@@ -16,6 +16,7 @@ from typing import Any
 
 import h5py
 import pytest
+from invented_runs import invented_run
 
 from bloodcells.data.cells import save_cells
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
@@ -108,24 +109,32 @@ def start() -> Iterator[Callable[..., multiprocessing.Process]]:
 
 
 @pytest.fixture(scope="module")
-def inputs(start, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """By verb, a folder with what it needs."""
-    from invented_runs import invented_run
-
-    folder = tmp_path_factory.mktemp("inputs")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the verbs take."""
+    folder = tmp_path_factory.mktemp("given")
     save_cells(folder / "cells.npz", draw_smear(FEWEST_CELLS).cells)
     (folder / "small.toml").write_text(RECIPE)
     with zipfile.ZipFile(folder / "numbers.zip", "w") as archive:
         archive.writestr("model.py", SUBMISSION)
     invented_run(folder / "invented")
-    trained = folder.with_name("trained")
-    shutil.copytree(folder, trained)
-    ended(start(trained, "train"), trained)
-    evaluated = folder.with_name("evaluated")
-    shutil.copytree(trained, evaluated)
-    ended(start(evaluated, "evaluate"), evaluated)
-    (evaluated / "out").rename(evaluated / "run")
-    return {**dict.fromkeys(VERBS, folder), "evaluate": trained, "package": evaluated, "publish": evaluated}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(start, given: Path) -> Path:
+    """The same, and a trained run."""
+    folder = shutil.copytree(given, given.with_name("trained"))
+    ended(start(folder, "train"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(start, trained: Path) -> Path:
+    """The same, and the run is evaluated and has another name."""
+    folder = shutil.copytree(trained, trained.with_name("evaluated"))
+    ended(start(folder, "evaluate"), folder)
+    (folder / "out").rename(folder / "run")
+    return folder
 
 
 def ended(process: multiprocessing.Process, folder: Path) -> None:
@@ -170,9 +179,10 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_a_killed_verb_goes_on_to_the_same_result(start, inputs, tmp_path, name, record_property) -> None:
-    whole = tmp_path / "whole"
-    shutil.copytree(inputs[name], whole)
+def test_a_killed_verb_goes_on_to_the_same_result(start, request, tmp_path, name) -> None:
+    needed = {"evaluate": "trained", "package": "evaluated", "publish": "evaluated"}
+    inputs, whole = request.getfixturevalue(needed.get(name, "given")), tmp_path / "whole"
+    shutil.copytree(inputs, whole)
     began = time.monotonic()
     ended(start(whole, name), whole)
     seconds, wanted, happened = time.monotonic() - began, contents(whole), Counter[str]()
@@ -180,7 +190,7 @@ def test_a_killed_verb_goes_on_to_the_same_result(start, inputs, tmp_path, name,
     draw = random.Random(f"{name}")
     for turn in range(KILLS):
         folder = tmp_path / str(turn)
-        shutil.copytree(inputs[name], folder)
+        shutil.copytree(inputs, folder)
         process = start(folder, name)
         process.join(seconds * draw.uniform(0.1, 0.95))
         happened["killed" if process.exitcode is None else "too late"] += 1
