@@ -6,12 +6,9 @@ python tests/platforms/try_platform.py colab-2026-08 python3.13 .venv-colab
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TOOLS = ("pytest", "hatchling", "nbclient", "ipykernel")
-"""Of the tests, not of the kit."""
 
 
 def main(platform: str, wanted: str, environment: str) -> None:
@@ -23,20 +20,12 @@ def main(platform: str, wanted: str, environment: str) -> None:
     shutil.rmtree(environment, ignore_errors=True)
     run(interpreter, "-m", "venv", environment)
     python = str(Path(environment) / "bin" / "python")
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--requirement",
-        REPOSITORY / "tests" / "platforms" / f"{platform}.txt",
-    )
+    run(python, "-m", "pip", "install", "--quiet", "--requirement", Path(__file__).with_name(f"{platform}.txt"))
     before = packages(python)
-    with tempfile.TemporaryDirectory() as folder:
-        run(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, REPOSITORY)
-        (wheel,) = Path(folder).glob("*.whl")
-        run(python, "-m", "pip", "install", "--quiet", wheel)
+    folder = Path(environment) / "wheel"
+    run(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, REPOSITORY)
+    (wheel,) = folder.glob("*.whl")
+    run(python, "-m", "pip", "install", "--quiet", wheel)
     after = packages(python)
     replaced = {name: (version, after.get(name)) for name, version in before.items() if after.get(name) != version}
     added = {name: version for name, version in after.items() if name not in before}
@@ -44,7 +33,7 @@ def main(platform: str, wanted: str, environment: str) -> None:
     print(", ".join(f"{name} {version}" for name, version in sorted(added.items())), flush=True)
     if replaced:
         sys.exit(f"the wheel replaced {replaced}")
-    run(python, "-m", "pip", "install", "--quiet", *TOOLS)
+    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[test]")
     # What others' packages deprecate among themselves is no fault of the kit.
     tests = (python, "-m", "pytest", "-q", "-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning")
     run(*tests, "tests/test_wheel.py")
