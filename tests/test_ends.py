@@ -85,7 +85,8 @@ def test_a_name_that_the_terminal_cannot_show_is_spelled_out(tmp_path: Path) -> 
 def test_a_signal_ends_it_tidily(tmp_path: Path, number: signal.Signals, code: int) -> None:
     body = "with files.replacing(Path('a.json')): print('ready', flush=True); time.sleep(60)"
     process = subprocess.Popen(
-        program(body), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        program(body), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup, for one, ignores SIGHUP
     )  # fmt: skip
     assert process.stdout and process.stdout.readline() == "ready\n"
     process.send_signal(number)
