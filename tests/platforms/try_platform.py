@@ -37,7 +37,7 @@ def main(platform: str, wanted: str, environment: str) -> None:
     # What others' packages deprecate among themselves is no fault of the kit.
     tests = (python, "-m", "pytest", "-q", "-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning")
     run(*tests, "tests/test_wheel.py")
-    run(*tests, "-m", "not slow and not trains")
+    run(*tests, "-n", "2", "--dist", "loadfile", "-m", "not slow and not trains")
 
 
 def found(name: str) -> str | None:

@@ -66,6 +66,8 @@ def extract(path: Path, folder: Path) -> None:
     """
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
+            if member.filename.strip("./") == "":  # the folder itself, which some of Python 3.12 refuse
+                continue
             try:
                 archive.extract(member, folder)
             except Exception as error:  # damaged bytes make the decompressors raise nearly anything
