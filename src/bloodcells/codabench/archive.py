@@ -66,7 +66,7 @@ def extract(path: Path, folder: Path) -> None:
     """
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            if member.filename.strip("./") == "":  # the folder itself, which some of Python 3.12 refuse
+            if PurePosixPath(member.filename) == PurePosixPath():  # the folder itself: some of Python 3.12 refuse it
                 continue
             try:
                 archive.extract(member, folder)
