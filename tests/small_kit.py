@@ -15,6 +15,7 @@ from bloodcells.ablation import experiment
 from bloodcells.codabench import packager
 from bloodcells.data.sources import bloodmnist
 from bloodcells.pages import ablation_page, run_page
+from bloodcells.training import callbacks
 
 __all__ = ["ablation_page", "experiment", "run_page", "walk"]  # loaded for the processes to come
 
@@ -39,6 +40,7 @@ def run_verb(folder: Path, arguments: list[str], server: str, md5: str) -> None:
     packager._NETWORK = code_with_small_backbone(Path(os.path.realpath(f"code-{os.getpid()}")) / "network")
     bloodmnist.fetch_bloodmnist.__defaults__ = (server,)
     bloodmnist.MD5 = md5
+    callbacks.REST = 0
     code = cli.main(arguments)
     sys.stdout.flush()
     os._exit(code)

@@ -18,6 +18,7 @@ from bloodcells.errors import KitError
 from bloodcells.pages.run_page import draw_run
 from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Gate, Measurement, Request, Run, Summary, metrics_by_set
+from bloodcells.training.loop import Sitting
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 CONFIG = Recipe(
@@ -34,7 +35,7 @@ def cells() -> CellSet:
 def walked(cells, tmp_path_factory) -> tuple[Path, Summary]:
     run = tmp_path_factory.mktemp("a walk")
     request = Request("bloodcells run", "tiny", "synthetic")
-    return run, walk.walk(cells, CONFIG, 1, run, CleaningSettings(), request=request)
+    return run, walk.walk(cells, CONFIG, 1, run, CleaningSettings(), sitting=Sitting(request))
 
 
 def test_the_zip_scores_what_the_evaluation_measured(walked):

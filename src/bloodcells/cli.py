@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from bloodcells.data.cells import CellSet
     from bloodcells.data.sources import Reading
     from bloodcells.recipe import Recipe
-    from bloodcells.run import Request, Run
+    from bloodcells.run import Run
+    from bloodcells.training.loop import Sitting
 
 DATA, RUNS = Path("data"), Path("runs")
 
@@ -64,10 +65,7 @@ def _run(options: argparse.Namespace) -> None:
     from bloodcells.run import Measurement, Run, metrics_by_set
 
     run, recipe = Run(_run_folder(options)), _recipe(options)
-    summary = walk.walk(
-        _cells(options), recipe, options.tta, run.folder, _cleaning(options), options.devices,
-        _request(options), options.minutes,
-    )  # fmt: skip
+    summary = walk.walk(_cells(options), recipe, options.tta, run.folder, _cleaning(options), _sitting(options))
     page = draw_run(run.folder, run.report)
     for part in walk.CORRUPTION_SEEDS:
         sets = metrics_by_set(run.rows(Measurement), part, TTA_VIEWS[options.tta])
@@ -130,7 +128,7 @@ def _train(options: argparse.Namespace) -> None:
 
     run, recipe = _run_folder(options), _recipe(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
-    walk.fit(parts, recipe, run, options.devices, _request(options), options.minutes)
+    walk.fit(parts, recipe, run, _sitting(options))
     say(f"trained: {run}. Next: bloodcells evaluate --run {run} {_source_in_words(options)}")
 
 
@@ -340,10 +338,11 @@ def _report(options: argparse.Namespace) -> None:
     say(draw_run(options.run, options.out))
 
 
-def _request(options: argparse.Namespace) -> "Request":
+def _sitting(options: argparse.Namespace) -> "Sitting":
     from bloodcells.run import Request
+    from bloodcells.training.loop import Sitting
 
-    return Request(options.command, options.recipe, options.data)
+    return Sitting(Request(options.command, options.recipe, options.data), options.devices, options.minutes)
 
 
 def _cells(options: argparse.Namespace) -> "CellSet":
@@ -446,8 +445,8 @@ def _parser() -> argparse.ArgumentParser:
                           "phases.0.epochs=5 (phases count from 0), backbone=ConvNeXtTiny; repeatable")  # fmt: skip
         _add_init(verb)
         verb.add_argument("--seed", type=int, default=0, help="of training; data and split do not change with it")
-        verb.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs to train on at once, each with its "
-                          "share of every batch (default: 1)")  # fmt: skip
+        verb.add_argument("--devices", type=int, metavar="N", help="GPUs to train on at once, each with its "
+                          "share of every batch (default: all)")  # fmt: skip
         verb.add_argument("--minutes", type=float, metavar="N", help="stop the training at the last end of an epoch "
                           "that fits into so many; the same command goes on (default: train to the end)")  # fmt: skip
         verb.add_argument("--out", type=Path, help="run folder (default: runs/DATA-RECIPE-SEED)")

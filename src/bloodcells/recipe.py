@@ -25,7 +25,7 @@ class Phase:
 
     Attributes:
         name: of what is taught.
-        epochs: parts of the phase, each measured and kept.
+        epochs: parts of the phase, measured and kept once in a minute at most.
         policy: name of the augmentation policy.
         working_size: height and width at which the backbone sees the cells, pixels.
         batch_size: cells per step.

@@ -30,7 +30,6 @@ from bloodcells.measuring.gate import choose_gate, gate_effect, gated
 from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
 from bloodcells.recipe import Recipe
 from bloodcells.run import (
-    FROM_PYTHON,
     CleaningCounts,
     Config,
     Epoch,
@@ -38,13 +37,12 @@ from bloodcells.run import (
     Measurement,
     MedmnistC,
     Metrics,
-    Request,
     Run,
     Summary,
     metrics_by_set,
 )
 from bloodcells.shipped import shipped
-from bloodcells.training.loop import train
+from bloodcells.training.loop import IN_ONE_GO, Sitting, train
 
 SPLIT_SEED = 0
 """One split for all runs: a hold-out that moved with a run's seed would end up in another run's training."""
@@ -153,13 +151,9 @@ def fit(
     parts: Parts,
     recipe: Recipe,
     folder: Path,
-    devices: int = 1,
-    request: Request = FROM_PYTHON,
-    minutes: float | None = None,
+    sitting: Sitting = IN_ONE_GO,
 ) -> None:
-    """Train, or go on training, in ``folder``; the clean and the corrupted validation set are measured every epoch.
-
-    ``devices``, ``request`` and ``minutes`` are those of `loop.train`.
+    """Train, or go on training, in ``folder``; both validation sets are measured with every checkpoint.
 
     Raises:
         KitError: ``model.py`` is not there for the zip, which is found before the training and not after it, another
@@ -168,7 +162,7 @@ def fit(
     shipped(MODEL)
     recipe = recipe.fitted_to(len(parts.train))
     with sole_writer(lock_in(folder)):
-        train(parts.train, parts.sets("validation"), recipe, folder, devices, request, minutes)
+        train(parts.train, parts.sets("validation"), recipe, folder, sitting)
 
 
 def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ...]:
@@ -257,9 +251,7 @@ def walk(
     tta_level: int,
     folder: Path,
     settings: CleaningSettings,
-    devices: int = 1,
-    request: Request = FROM_PYTHON,
-    minutes: float | None = None,
+    sitting: Sitting = IN_ONE_GO,
 ) -> Summary:
     """All stages, from ``cells`` to a scored zip in ``folder``, trained as `fit` does; return what it records."""
     run, seconds = Run(folder), dict[str, float]()
@@ -275,7 +267,7 @@ def walk(
     sizes = {part: len(getattr(parts, part)) for part in PARTS}
     say(f"{len(cells)} images, kept: {', '.join(f'{size} {part}' for part, size in sizes.items())}")
     with timed("train"):
-        fit(parts, recipe, folder, devices, request, minutes)
+        fit(parts, recipe, folder, sitting)
     seconds["train"] = max(seconds["train"], round(sum(epoch.seconds for epoch in run.rows(Epoch)), 1))
     with timed("evaluate"):
         measure(folder, parts, tta_level)

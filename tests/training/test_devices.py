@@ -4,12 +4,15 @@ import importlib.util
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bloodcells.errors import KitError
+from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Epoch, Run
+from bloodcells.training import loop
 from bloodcells.training.devices import spread_over
 
 SCRIPT = """
@@ -50,7 +53,8 @@ images = draw.integers(0, 30 * (1 + labels[:, None, None, None]), (64, 96, 96, 3
 cells = CellSet(images, labels, "x", blood)
 phase = Phase("all", 5, "flips", 96, batch_size=16, learning_rate=1e-2, warmup_steps=2)
 for count in (1, 2):
-    training.train(cells, {"clean": cells}, Recipe("scratch", (phase,)), folder / str(count), devices=count)
+    training.train(cells, {"clean": cells}, Recipe("scratch", (phase,)), folder / str(count),
+                   training.Sitting(devices=count))
 if keras.backend.backend() == "jax":
     used = keras.distribution.distribution().device_mesh.devices.size
 else:
@@ -83,6 +87,17 @@ def test_two_devices_have_the_loss_curve_of_one(backend, tmp_path):
     assert used == 2
     assert one[-1] < one[0] - 0.05
     assert two == pytest.approx(one, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "batches", "count"),
+    [(0, (32,), 1), (1, (32,), 1), (2, (64, 32), 2), (3, (32,), 2), (4, (64, 30), 2), (8, (9, 9), 3), (2, (9,), 1)],
+)
+def test_all_gpus_are_used_that_divide_the_batches(monkeypatch, gpus, batches, count):
+    phase = Phase("all", 1, "flips", 96, batch_size=1, learning_rate=1e-2)
+    recipe = Recipe("scratch", tuple(replace(phase, batch_size=batch) for batch in batches))
+    monkeypatch.setattr(loop, "accelerators", lambda: [f"gpu:{gpu}" for gpu in range(gpus)])
+    assert loop._most_devices(recipe) == count
 
 
 def test_more_devices_than_there_are_is_refused():

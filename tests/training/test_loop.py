@@ -19,6 +19,7 @@ from bloodcells.files import WEIGHTS
 from bloodcells.network.network import backbone_of, build_network
 from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Environment, Epoch, Run
+from bloodcells.training import callbacks
 from bloodcells.training import loop as training
 
 pytestmark = pytest.mark.usefixtures("small_backbone", "no_graphs")
@@ -38,6 +39,7 @@ def complete(cells, tmp_path_factory) -> Path:
     run, kept = folder / "run", folder / "every checkpoint"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_KEPT_CHECKPOINTS", 3)
+        patch.setattr(callbacks, "REST", 0)
         training.train(cells, {"clean": cells}, CONFIG, run)
     shutil.copytree(run / "checkpoints", kept)
     Run(run).drop_old_checkpoints(3)
@@ -72,6 +74,16 @@ def test_only_the_last_two_checkpoints_are_kept(complete):
     ]
 
 
+def test_epochs_of_seconds_are_measured_and_kept_once_in_a_while_and_at_the_end(complete, cells, tmp_path):
+    """The second of three is not, and the network is the same."""
+    run = Run(tmp_path / "run")
+    training.train(cells, {"clean": cells}, CONFIG, run.folder)
+    assert [sorted(record.validation) for record in run.rows(Epoch)] == [["clean"], [], ["clean"]]
+    assert list(run.checkpoints(3)) == [3, 1]
+    for weights, kept in zip(run.network().get_weights(), Run(complete).network().get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, kept)
+
+
 def test_the_result_carries_no_optimizer(complete):
     newest = complete / "checkpoints" / "epoch-0003.weights.h5"
     assert (complete / WEIGHTS).stat().st_size < 0.4 * newest.stat().st_size
@@ -94,8 +106,9 @@ def test_the_head_phase_leaves_the_backbone_as_it_is(complete, cells, tmp_path):
 def test_after_the_minutes_it_stops_at_the_end_of_an_epoch(cells, tmp_path):
     recipe = replace(CONFIG, phases=(replace(HEAD, epochs=2),))
     with pytest.raises(OutOfTime, match=r"0 minutes are over after epoch 1 of 2\. The same command goes on there"):
-        training.train(cells, {}, recipe, tmp_path, minutes=0)
+        training.train(cells, {}, recipe, tmp_path, training.Sitting(minutes=0))
     assert [record.epoch for record in Run(tmp_path).rows(Epoch)] == [1]
+    assert list(Run(tmp_path).checkpoints(2)) == [1]
     assert not Run(tmp_path).weights.exists()
 
 

@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,6 +16,9 @@ from bloodcells.files import replacing
 from bloodcells.measuring.evaluation import label_metrics
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.run import Epoch, Run
+
+REST = 60.0
+"""Seconds between two checkpoints, at least. A cut costs no more than these and an epoch."""
 
 
 class SameDraws(keras.callbacks.Callback):
@@ -70,37 +74,56 @@ class StopInTime(keras.callbacks.Callback):
 
 
 class EpochEnd(keras.callbacks.Callback):
-    """After every epoch: measure the validation sets, write the line of metrics, then keep a checkpoint.
+    """After an epoch, write its line of metrics; once in `REST` seconds and at the end, measure and keep a checkpoint.
 
-    In this order, since a resumed run drops lines without a checkpoint and could not make one that is missing.
+    An epoch of seconds would take longer to measure than to train. The line is written before the checkpoint, since a
+    resumed run drops lines without a checkpoint and could not make one that is missing.
     """
 
     def __init__(self, run: Run, phase: str, validation: Mapping[str, CellSet], images: int) -> None:
         """Keep where and on what; ``images`` is the number trained on in an epoch."""
         super().__init__()
         self.run, self.phase, self.validation, self.images = run, phase, validation, images
+        self.kept = time.monotonic()
+        self.unkept: Epoch | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measure and keep."""
+        """Write the line, and keep what is due."""
         seconds, told = time.perf_counter() - self.began, logs or {}
         done = Epoch(
             epoch=epoch + 1,
             phase=self.phase,
             accuracy=float(told["accuracy"]),
             loss=float(told["loss"]),
-            validation={name: self._accuracy(cells) for name, cells in self.validation.items()},
+            validation={},
             learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             seconds=round(seconds, 1),
             images_per_second=round(self.images / seconds, 1),
         )
-        self.run.add(done)
+        if done.epoch == self.params["epochs"] or time.monotonic() - self.kept >= REST:
+            self._keep(done)
+        else:
+            self._write(done)
+            self.unkept = done
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keep the last epoch where training stops early."""
+        if self.unkept:
+            self._keep(self.unkept)
+
+    def _keep(self, done: Epoch) -> None:
+        self._write(replace(done, validation={name: self._accuracy(cells) for name, cells in self.validation.items()}))
         with replacing(self.run.checkpoint(done.epoch)) as beside:
             self.model.save_weights(beside, overwrite=True)
         self.run.drop_old_checkpoints(done.epoch)
+        self.kept, self.unkept = time.monotonic(), None
+
+    def _write(self, done: Epoch) -> None:
+        self.run.add(done)
         measured = "".join(f"{name} {accuracy:.4f}, " for name, accuracy in done.validation.items())
         if sys.stdout.isatty():
             print()  # below Keras' progress bar

@@ -1,4 +1,4 @@
-"""Training: phase after phase, a checkpoint after every epoch, and a resume that goes on where a run was cut off.
+"""Training: phase after phase, a checkpoint once in a while, and a resume that goes on where a run was cut off.
 
 On resume, in this order: the config and the data must be the same; the newest checkpoint that can be read gives
 the epoch, the weights and the optimizer's state; later epochs are dropped from the record; whatever the next epoch
@@ -9,6 +9,7 @@ if nothing had stopped; elsewhere sums are taken in another order, and it is as 
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,25 +32,41 @@ from bloodcells.training.memory import keep_freed_memory
 from bloodcells.training.start import initialise
 
 
+@dataclass(frozen=True)
+class Sitting:
+    """What one command adds to a run, which may take several.
+
+    Attributes:
+        request: what the user typed, to be recorded.
+        devices: among which every batch is shared out, as `devices.spread_over` says; None for all GPUs, as far as
+            they divide the batches of the recipe.
+        minutes: training stops at the last end of an epoch that fits into them; None for never.
+    """
+
+    request: Request = FROM_PYTHON
+    devices: int | None = None
+    minutes: float | None = None
+
+
+IN_ONE_GO = Sitting()
+"""From Python, to the end."""
+
+
 def train(
     training: CellSet,
     validation: Mapping[str, CellSet],
     recipe: Recipe,
     folder: Path,
-    devices: int = 1,
-    request: Request = FROM_PYTHON,
-    minutes: float | None = None,
+    sitting: Sitting = IN_ONE_GO,
 ) -> keras.Model:
     """Train a network into the run ``folder``, or go on with the run that is there.
 
     Args:
         training: the cells to learn from.
-        validation: sets by name, measured after every epoch; nothing is chosen by them.
+        validation: sets by name, measured with every checkpoint; nothing is chosen by them.
         recipe: how.
         folder: of the run; made if it is absent.
-        devices: among which every batch is shared out, as `devices.spread_over` says.
-        request: what the user typed, to be recorded.
-        minutes: training stops at the last end of an epoch that fits into them.
+        sitting: how this command trains.
 
     Returns:
         The trained network, as `Run.network` gives it.
@@ -59,14 +76,14 @@ def train(
             batch or fewer devices, or the loss became NaN.
         OutOfTime: the minutes are over before the training is; the same call goes on with it.
     """
-    scope = spread_over(devices)
+    scope = spread_over(sitting.devices or _most_devices(recipe))
     largest = max(phase.batch_size for phase in recipe.phases)
     if len(training) < largest:
         raise KitError(
             f"too few cells to train: expected at least a batch of {largest}, got {len(training)}. Add some."
         )
     run = Run(folder)
-    run.begin(Config.of(recipe, training, request), _environment())
+    run.begin(Config.of(recipe, training, sitting.request), _environment())
     if run.weights.exists():
         say(f"{folder} is already trained; its weights are used")
         return run.network()
@@ -79,7 +96,7 @@ def train(
     if done == 0:
         initialise(network, recipe.init, recipe.backbone, training.competition.classes)
     run.go_on_in(_environment(done))
-    stop = [StopInTime(minutes)] if minutes is not None else []
+    stop = [StopInTime(sitting.minutes)] if sitting.minutes is not None else []
     for span in _spans(recipe):
         if done >= span.last:
             continue
@@ -91,7 +108,8 @@ def train(
         done = _fit(network, training, validation, recipe.seed, span, done, run, stop)
         if network.stop_training and done < recipe.epochs:
             raise OutOfTime(
-                f"{minutes:g} minutes are over after epoch {done} of {recipe.epochs}. The same command goes on there."
+                f"{sitting.minutes:g} minutes are over after epoch {done} of {recipe.epochs}. "
+                "The same command goes on there."
             )
     with run.finishing() as beside:
         return _save_plain(network, recipe, training.competition, beside)
@@ -125,6 +143,16 @@ def _fit(
         verbose=1 if sys.stdout.isatty() else 2,
     )
     return done + len(history.epoch)
+
+
+def _most_devices(recipe: Recipe) -> int:
+    """The largest number of GPUs here that divides every batch; 1 where there is none."""
+    batches = {phase.batch_size for phase in recipe.phases}
+    counts = range(len(accelerators()), 1, -1)
+    count = next((count for count in counts if not any(batch % count for batch in batches)), 1)
+    if count > 1:
+        say(f"every batch is shared between {count} GPUs; --devices 1 takes one")
+    return count
 
 
 def _environment(done: int = 0) -> Environment:
