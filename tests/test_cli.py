@@ -12,6 +12,7 @@ from invented_runs import begun_run
 
 from bloodcells import cli, walk
 from bloodcells.cleaning import calibration
+from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.data.cells import save_cells
 from bloodcells.data.sources import Reading
 from bloodcells.data.sources.pictures import Fit
@@ -83,6 +84,26 @@ def test_clean_works_on_its_own(smear_file, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"kept {counts['kept']}" in said and "suspected_labels not examined" in said
     assert (tmp_path / "out" / "cleaning.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.usefixtures("quick_calibration")
+def test_clean_obeys_what_a_person_decided(smear_file, cells, tmp_path, capsys):
+    decisions = Decisions((Decision(0, "", "drop", ""),), cells.sha256)
+    decisions.write(tmp_path / "decisions.csv")
+    source = ["--data", str(smear_file), "--decisions", str(tmp_path / "decisions.csv")]
+    assert cli.main(["clean", *source, "--out", str(tmp_path / "out")]) == 0
+    first = (tmp_path / "out" / "cleaning.csv").read_text().splitlines()[1]
+    assert ",drop,a person's decision," in first and first.endswith(",drop")
+    assert json.loads((tmp_path / "out" / "cleaning.json").read_text())["decisions_sha256"] == decisions.sha256
+
+
+@pytest.mark.parametrize("verb", ["clean", "run", "train", "ablate"])
+def test_every_verb_that_cleans_refuses_decisions_that_it_cannot_read(smear_file, tmp_path, capsys, verb):
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text("number,decision\n1,keep\n")
+    source = ["--data", str(smear_file), "--decisions", str(decisions), "--out", str(tmp_path / "out")]
+    assert cli.main([verb, *source, *(["--init", "kit"] if verb != "clean" else [])]) == 1
+    assert "expected the columns number, file, decision, label, cells, got no label, cells" in capsys.readouterr().err
 
 
 BY_BRIGHTNESS = """

@@ -8,6 +8,8 @@ from types import ModuleType
 import pytest
 
 from bloodcells import platforms
+from bloodcells.cleaning import CleaningSettings
+from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.errors import KitError
 from bloodcells.notebook import read_settings
 
@@ -31,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(platforms, "COLAB", tmp_path / "content")
     monkeypatch.setattr(platforms, "KAGGLE", tmp_path / "kaggle")
-    for name in ("DATA", "PROFILE", "INIT", "CELLS", "RUN", "MINUTES"):
+    for name in ("DATA", "PROFILE", "INIT", "CELLS", "RUN", "MINUTES", "DECISIONS"):
         monkeypatch.delenv(f"BLOODCELLS_{name}", raising=False)
     return tmp_path
 
@@ -127,3 +129,11 @@ def test_what_should_be_a_number_is_refused_otherwise(home: Path, monkeypatch: p
     monkeypatch.setenv(f"BLOODCELLS_{name}", "many")
     with pytest.raises(KitError, match=f"BLOODCELLS_{name}: expected a number, got 'many'"):
         read_settings()
+
+
+def test_what_a_person_decided_is_read_where_the_variable_names_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().cleaning() == CleaningSettings()
+    decisions = Decisions((Decision(3, "", "drop", ""),), "ab" * 32)
+    decisions.write(home / "mine.csv")
+    monkeypatch.setenv("BLOODCELLS_DECISIONS", "mine.csv")
+    assert read_settings().cleaning() == CleaningSettings(decisions=decisions)

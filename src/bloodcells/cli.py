@@ -388,8 +388,10 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
 
 def _cleaning(options: argparse.Namespace) -> "CleaningSettings":
     from bloodcells.cleaning import CleaningSettings
+    from bloodcells.cleaning.decisions import read_decisions
 
-    return CleaningSettings(keep_lone=options.keep_lone, allow_any_removal=options.yes)
+    decisions = read_decisions(expanded(options.decisions)) if options.decisions else None
+    return CleaningSettings(keep_lone=options.keep_lone, allow_any_removal=options.yes, decisions=decisions)
 
 
 def _score_folder(options: argparse.Namespace) -> Path:
@@ -614,6 +616,8 @@ def _add_tta(verb: argparse.ArgumentParser) -> None:
 def _add_cleaning(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--keep-lone", action="store_true", help="keep odd pictures that have no copies (default: they "
                       "are dropped as junk, and listed)")  # fmt: skip
+    verb.add_argument("--decisions", type=Path, metavar="FILE", help="obey what you decided about single "
+                      "images on the page of clean: the decisions.csv that it saves (default: none)")  # fmt: skip
     verb.add_argument("--yes", action="store_true", help="go on even where the cleaning removes most images")
 
 

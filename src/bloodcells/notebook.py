@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bloodcells.cleaning import CleaningSettings
+from bloodcells.cleaning.decisions import read_decisions
 from bloodcells.competition import chosen_competition
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources import KNOWN, open_source
@@ -30,6 +32,7 @@ class Settings:
         run: ``BLOODCELLS_RUN``: the run folder of all five, by default the one of ``bloodcells run``; on Colab in
             Drive, on Kaggle in ``/kaggle/working``.
         minutes: ``BLOODCELLS_MINUTES``: after so many the training stops at the end of an epoch; never when None.
+        decisions: ``BLOODCELLS_DECISIONS``: the ``decisions.csv`` that the cleaning page saves; none when None.
         cache: folder of downloads.
     """
 
@@ -39,11 +42,16 @@ class Settings:
     cells: int | None
     run: Path
     minutes: float | None
+    decisions: Path | None
     cache: Path
 
     def open_cells(self) -> CellSet:
         """The cells, as `sources.open_source` gives them."""
         return open_source(self.data, self.cache, chosen_competition(), cells=self.cells)
+
+    def cleaning(self) -> CleaningSettings:
+        """The thresholds, and what a person decided."""
+        return CleaningSettings(decisions=read_decisions(self.decisions) if self.decisions else None)
 
     def training_config(self) -> Recipe:
         """The recipe, seed 0; an init ``auto`` becomes what `start.starting_point` makes of it."""
@@ -60,7 +68,7 @@ def read_settings() -> Settings:
     platform = this_platform(root)
     if platform.note:
         say(platform.note)
-    names = ("DATA", "PROFILE", "INIT", "CELLS", "RUN", "MINUTES")
+    names = ("DATA", "PROFILE", "INIT", "CELLS", "RUN", "MINUTES", "DECISIONS")
     told = {name: os.environ.get(f"BLOODCELLS_{name}", "") for name in names}
     for name in ("CELLS", "MINUTES"):
         if told[name] and not told[name].isdecimal():
@@ -78,5 +86,6 @@ def read_settings() -> Settings:
         cells=int(told["CELLS"]) if told["CELLS"] else None,
         run=run,
         minutes=float(told["MINUTES"]) if told["MINUTES"] else None,
+        decisions=root / told["DECISIONS"] if told["DECISIONS"] else None,
         cache=root / "data",
     )

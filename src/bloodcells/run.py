@@ -2,6 +2,7 @@
 
     cleaning/            cleaning.csv, cleaning.json: a decision for every image, and their counts
     split.csv            index in the source, part
+    decisions.csv        what a person decided about single images, where somebody did
     environment.json     versions and hardware; under ``continued`` those of later sittings, where they were others
     config.json          what was asked for, of which kit, on which cells: it is there when the run has begun
     metrics.jsonl        one line an epoch
@@ -35,6 +36,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 import numpy as np
 
 from bloodcells import __version__
+from bloodcells.cleaning.decisions import Decisions, read_decisions
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet, read_npz
 from bloodcells.data.splitting import PARTS, Split, read_split
@@ -101,6 +103,7 @@ class Config:
         data_sha256: of the training cells.
         data_origin: of the training cells, in words.
         note: what the records do not say of how the weights were made; pages print it in place of the commands.
+        decisions_sha256: of a person's decisions about single images; None where there are none.
     """
 
     recipe: Recipe
@@ -113,9 +116,10 @@ class Config:
     data_sha256: str
     data_origin: str
     note: str = ""
+    decisions_sha256: str | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe, training: CellSet, request: Request) -> "Config":
+    def of(cls, recipe: Recipe, training: CellSet, request: Request, decisions_sha256: str | None = None) -> "Config":
         """The config of a run that begins now."""
         return cls(
             recipe=recipe,
@@ -127,6 +131,7 @@ class Config:
             competition=training.competition,
             data_sha256=training.sha256,
             data_origin=training.origin,
+            decisions_sha256=decisions_sha256,
         )
 
     def without_folders(self) -> "Config":
@@ -323,6 +328,8 @@ class CleaningCounts:
     label_conflicts: Count
     suspected_labels: Count | None
     seconds: Amount
+    dropped_by_decision: Count = 0
+    decisions_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -362,6 +369,7 @@ _FILES: Mapping[type, str] = {
     Epoch: "metrics.jsonl", Gate: "gate.json", Errors: "errors.npz", Measurement: "evaluation.json",
     MedmnistC: "medmnist_c.json", Summary: "summary.json", HandedOn: "weights.json",
 }  # fmt: skip
+_DECISIONS = "decisions.csv"
 _OF_THE_WEIGHTS = (Gate, Errors, Measurement, MedmnistC, Summary)
 
 
@@ -424,7 +432,7 @@ class Run:
         """
         names = {Path(name).parts[0] for name in _FILES.values()} - {self.cleaning.name}
         others = (self.weights, self.submission, self.report, self.score(""), self.checkpoint(0).parent)
-        claim(self.folder, names | {path.name for path in others} | {"split.csv"})
+        claim(self.folder, names | {path.name for path in others} | {"split.csv", _DECISIONS})
 
     def holds(self, kind: type) -> bool:
         """Whether the file of a kind of record is there. With `Config` the run has begun."""
@@ -501,6 +509,26 @@ class Run:
     def write_split(self, split: Split) -> None:
         """Keep the parts of the source."""
         split.write(self.folder / "split.csv")
+
+    @property
+    def decisions(self) -> Decisions | None:
+        """A person's decisions about single images of the source; None where there are none."""
+        path = self.folder / _DECISIONS
+        return read_decisions(path) if path.exists() else None
+
+    @property
+    def decisions_sha256(self) -> str | None:
+        """Of the decisions; None where there are none."""
+        decisions = self.decisions
+        return decisions.sha256 if decisions else None
+
+    def write_decisions(self, decisions: Decisions | None) -> None:
+        """Keep what a person decided, or that nobody did."""
+        path = self.folder / _DECISIONS
+        if decisions:
+            decisions.write(path)
+        else:
+            path.unlink(missing_ok=True)
 
     def checkpoint(self, epoch: int) -> Path:
         """The weights and the optimizer's state after ``epoch``."""
@@ -702,7 +730,8 @@ def checkout_commit() -> str | None:
 
 def _identity(config: Config) -> dict[str, Any]:
     """What must not change between the sittings of a run."""
-    return {**asdict(config.recipe), "data_sha256": config.data_sha256, "classes": config.competition.classes}
+    own = {"data_sha256": config.data_sha256, "decisions_sha256": config.decisions_sha256}
+    return {**asdict(config.recipe), **own, "classes": config.competition.classes}
 
 
 def _without_folder(argument: str) -> str:

@@ -6,7 +6,7 @@ Each function reads what the one before it wrote into the run folder; `run.Run` 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,10 +102,14 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
     """Clean and split ``cells``; write the decisions and the split into a run ``folder``.
 
     Raises:
-        KitError: too much is removed, a class has too few pictures to split, the run was trained on other cells, or the
-            folder holds files of somebody else; nothing is written then.
+        KitError: too much is removed, a class has too few pictures to split, the run was trained on other cells or with
+            other decisions of a person, or the folder holds files of somebody else; nothing is written then.
     """
-    run, table = Run(folder), examine(cells, settings)
+    run = Run(folder)
+    if run.holds(Config):
+        _refuse_other_decisions(run, settings)
+    table = examine(cells, settings)
+    cells = replace(cells, labels=table.label)
     split = split_cells(table.label[table.kept], table.cluster[table.kept], cells.competition.classes, SPLIT_SEED)
     in_source = Split(*(table.kept[getattr(split, part)] for part in PARTS))
     parts = _parts(cells, in_source)
@@ -114,6 +118,7 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
     else:
         run.claim()
         claim(run.cleaning, TABLE_FILES)
+    run.write_decisions(table.decisions)
     table.write(run.cleaning)
     run.write_split(in_source)
     _say_lone_junk(cells, table)
@@ -129,7 +134,7 @@ def _say_lone_junk(cells: CellSet, table: CleaningTable) -> None:
 
 
 def parts_of(folder: Path, cells: CellSet) -> Parts:
-    """The parts of a run that was prepared before, from the cells of its source.
+    """The parts of a run that was prepared before, from the cells of its source, with the labels that it learned.
 
     Raises:
         KitError: ``cells`` are not those of the run.
@@ -142,7 +147,7 @@ def parts_of(folder: Path, cells: CellSet) -> Parts:
             f"{cells.origin} is not what {folder} was trained on: expected more than {last} images, got {len(cells)}. "
             "Give the same --data."
         )
-    parts = _parts(cells, split)
+    parts = _parts(run.decisions.relabelled(cells) if run.decisions else cells, split)
     _refuse_other_cells(parts, run, cells)
     return parts
 
@@ -293,6 +298,19 @@ def _refuse_other_cells(parts: Parts, run: Run, cells: CellSet) -> None:
             f"{cells.origin} is not what {run.folder} was trained on: expected training cells with sha256 "
             f"{trained_on[:12]}, got {parts.train.sha256[:12]}. Give the same --data, or another folder with --out."
         )
+
+
+def _refuse_other_decisions(run: Run, settings: CleaningSettings) -> None:
+    obeyed, given = run.read(Config).decisions_sha256, settings.decisions.sha256 if settings.decisions else None
+    if obeyed != given:
+        raise KitError(
+            f"{run.folder} holds a run with other decisions: expected {_decisions_in_words(obeyed)}, got "
+            f"{_decisions_in_words(given)}. Give the same --decisions, or another folder with --out."
+        )
+
+
+def _decisions_in_words(sha256: str | None) -> str:
+    return f"those with sha256 {sha256[:12]}" if sha256 else "none"
 
 
 def _parts(cells: CellSet, split: Split) -> Parts:

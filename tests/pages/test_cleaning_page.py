@@ -1,4 +1,4 @@
-"""The cleaning page: one file, nothing fetched, every dropped picture on it, figures drawn from what they are given."""
+"""The cleaning page: one file, nothing fetched, every picture to decide about on it, figures of what they are given."""
 
 import re
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pytest
 from competitions import BLOOD
 
 from bloodcells.cleaning import CleaningSettings, examine
+from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.data.cells import CellSet
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
 from bloodcells.pages.cleaning_page import write_cleaning_page
@@ -34,7 +35,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
-        assert tag not in {"script", "link", "iframe"}
+        assert tag not in {"link", "iframe"}
         self.pictures += tag == "img"
         self.fetched += [value for name, value in values.items() if name in {"src", "href"} and value]
         if tag == "img":
@@ -63,7 +64,7 @@ def test_the_headline_and_every_reason_are_counted(text, table):
 def test_every_near_duplicate_stands_beside_what_is_kept_of_it(text, table):
     for index in np.flatnonzero(table.reason == "near_duplicate"):
         partners = np.flatnonzero((table.cluster == table.cluster[index]) & (table.reason == ""))
-        assert f"{index}, dropped" in text and f"{partners[0]}, kept" in text
+        assert f"</b>dropped<br>image {index}<" in text and f"</b>kept<br>image {partners[0]}<" in text
 
 
 def test_the_page_follows_the_reader_and_fits_a_phone(text):
@@ -113,7 +114,7 @@ def test_files_and_classes_are_called_by_their_own_names(tmp_path, cells, table)
     write_cleaning_page(tmp_path / "page.html", named, table, SETTINGS)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     dropped = np.flatnonzero(table.reason == "near_duplicate")[0]
-    assert f"<br>&lt;{dropped}&gt;.png</figcaption>" in text and "<tr><th>&lt;b&gt;" in text
+    assert f"<br>image {dropped}<br>&lt;{dropped}&gt;.png</figcaption>" in text and "<tr><th>&lt;b&gt;" in text
 
 
 def test_equal_findings_give_equal_pages(tmp_path, cells, table, calibration, text):
@@ -130,3 +131,24 @@ def test_the_figures_show_what_they_are_given(table, calibration):
     (axes,) = junk_distribution(table, SETTINGS).axes
     drawn = sum(bar.get_height() for container in axes.containers for bar in container)
     assert drawn == (~table.exact_duplicate).sum()
+
+
+def test_no_suspect_is_left_out_however_many_there_are(tmp_path, cells, table):
+    doubtful = np.full((len(table), 8), 0.01)
+    doubtful[np.arange(len(table)), (table.label + 1) % 8] = 0.93
+    doubtful[table.reason != ""] = np.nan
+    write_cleaning_page(tmp_path / "page.html", cells, table.with_suspected_labels(doubtful), SETTINGS)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(table.kept) > 60 and f"Suspected labels: {len(table.kept)}" in text
+    assert all(f'data-number="{index}"' in text for index in table.kept)
+
+
+def test_what_a_person_decided_has_a_section_of_its_own(tmp_path, cells, table):
+    dropped, relabelled = (int(index) for index in table.kept[:2])
+    decisions = Decisions(
+        (Decision(dropped, "", "drop", ""), Decision(relabelled, "", "relabel", BLOOD.classes[7])), cells.sha256
+    )
+    write_cleaning_page(tmp_path / "page.html", cells, examine(cells, CleaningSettings(decisions=decisions)), SETTINGS)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Decided by a person: 2" in text and '<li><b class="a person\'s decision">1</b>' in text
+    assert f"<b>{BLOOD.classes[7]}</b>relabelled<br>image {relabelled}<" in text

@@ -28,7 +28,8 @@ def examine(
     """Decide for every image whether to learn from it.
 
     Copies are found by perceptual hash and confirmed on pixels. Of a cluster of copies the image of the lowest index
-    that is no junk stays. Running it again on the kept images removes none.
+    that is no junk stays. Running it again on the kept images removes none. What a person decided overrules all that;
+    labels that were decided count from the first.
 
     Args:
         cells: N labelled images.
@@ -36,9 +37,12 @@ def examine(
         progress: called with the name of a step, the distinct images that have passed it, and all of them.
 
     Raises:
-        KitError: more than ``settings.max_removed_share`` of the images would go.
+        KitError: more than ``settings.max_removed_share`` of the images would go, or the decisions are not about
+            ``cells``.
     """
     started = time.perf_counter()
+    if settings.decisions:
+        cells = settings.decisions.relabelled(cells)
     everyone = np.arange(len(cells))
     original = first_occurrence(exact_keys(cells.images))
     distinct, row = np.unique(original, return_inverse=True)
@@ -81,7 +85,7 @@ def examine(
         names=cells.names,
     )
     _refuse_to_empty(table, settings)
-    return table
+    return table.decided(settings.decisions) if settings.decisions else table
 
 
 def confirmed_pairs(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bloodcells.cleaning.decisions import Decisions
 from bloodcells.cleaning.hashing import HASH_BITS
 
 
@@ -19,6 +20,7 @@ class CleaningSettings:
         max_removed_share: share of the images, 0..1, above which ``examine`` refuses to go on. A half: where most
             of a file would go, either the file or a threshold is not what its user thinks.
         allow_any_removal: go on all the same.
+        decisions: of a person about single images, who has the last word.
     """
 
     max_distance: int = 10
@@ -27,6 +29,7 @@ class CleaningSettings:
     keep_lone: bool = False
     max_removed_share: float = 0.5
     allow_any_removal: bool = False
+    decisions: Decisions | None = None
 
     def __post_init__(self) -> None:
         """Refuse thresholds that cannot mean anything.

@@ -1,6 +1,6 @@
 """The result of the cleaning: one row per image, whatever was decided about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from bloodcells.cleaning.clusters import ALONE
+from bloodcells.cleaning.decisions import DROP, KEEP, Decisions
 from bloodcells.cleaning.labels import NOT_SUSPECTED, suspected_labels
 from bloodcells.files import write_csv, write_json
 
-KEEP, DROP = "keep", "drop"
-REASONS = ("junk", "label_conflict", "exact_duplicate", "near_duplicate")
+PERSON = "a person's decision"
+REASONS = ("junk", "label_conflict", "exact_duplicate", "near_duplicate", PERSON)
 COLUMNS = ("index", "label", "phash", "cluster", "junk_score", "decision", "reason")
 TABLE_FILES = ("cleaning.csv", "cleaning.json")
 MORE_COLUMNS = ("evidence", "suspected_label", "suspected_probability", "label_probability")
@@ -24,10 +25,10 @@ class CleaningTable:
     """A decision per image; every column has the length and the order of the cells examined.
 
     An image may show several defects (``exact_duplicate``, ``near_duplicate``, ``junk``, ``label_conflict``);
-    ``reason`` is the one for which it is dropped, the first of ``REASONS`` that applies.
+    ``reason`` is the one for which it is dropped: what a person decided, else the first of ``REASONS`` that applies.
 
     Attributes:
-        label: (N,) int64, as given.
+        label: (N,) int64, as given, or as a person decided.
         phash: (N,) str, 16 hexadecimal digits.
         cluster: (N,) int64, number of the cluster of copies, -1 for an image alone.
         junk_score: (N,) float64, 0 for a typical cell, from the threshold on junk.
@@ -41,6 +42,7 @@ class CleaningTable:
         probabilities: (N, C) float64, out-of-fold predictions of the classes, rows of NaN for images without one;
             None where the labels were not examined.
         names: (N,) str, the files of the images; None where they were arrays.
+        decisions: of a person, which ``label`` and ``reason`` obey; None where there are none.
     """
 
     label: np.ndarray
@@ -56,6 +58,7 @@ class CleaningTable:
     seconds: float
     probabilities: np.ndarray | None = None
     names: np.ndarray | None = None
+    decisions: Decisions | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -117,7 +120,10 @@ class CleaningTable:
             "label_conflicts": dropped["label_conflict"],
             "suspected_labels": None if self.probabilities is None else len(self.suspects),
             "seconds": round(self.seconds, 3),
-        }
+            **({} if self.decisions is None else {
+                "dropped_by_decision": dropped[PERSON], "decisions_sha256": self.decisions.sha256,
+            }),
+        }  # fmt: skip
 
     def with_suspected_labels(self, probabilities: np.ndarray, seconds: float = 0) -> "CleaningTable":
         """The same table with the labels that out-of-fold ``probabilities`` (N, C) contradict.
@@ -126,13 +132,21 @@ class CleaningTable:
         """
         return replace(self, probabilities=probabilities, seconds=self.seconds + seconds)
 
+    def decided(self, decisions: Decisions) -> "CleaningTable":
+        """The same table after ``decisions``; each is about one image, and its copies stay what they were."""
+        choices = decisions.choices(len(self))
+        reason = np.select([choices == DROP, choices != ""], [PERSON, ""], self.reason)
+        return replace(self, reason=reason, decisions=decisions)
+
     def write(self, folder: Path) -> None:
         """Write ``cleaning.csv`` (one row per image) and ``cleaning.json`` (the counts) into ``folder``."""
-        named = () if self.names is None else ("file",)
-        write_csv(folder / "cleaning.csv", (*COLUMNS, *MORE_COLUMNS, *named), self._rows())
+        choices = self.decisions.choices(len(self)) if self.decisions else None
+        more = {"file": self.names, "person": choices}
+        given = {name: column for name, column in more.items() if column is not None}
+        write_csv(folder / "cleaning.csv", (*COLUMNS, *MORE_COLUMNS, *given), self._rows(given))
         write_json(folder / "cleaning.json", self.counts())
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self, given: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
         own, other = self.probability_of(self.label), self.probability_of(self.suspected_label)
         for index, suspected in enumerate(self.suspected_label):
             doubtful = suspected != NOT_SUSPECTED
@@ -148,5 +162,5 @@ class CleaningTable:
                 "suspected_label": suspected if doubtful else "",
                 "suspected_probability": f"{other[index]:.4f}" if doubtful else "",
                 "label_probability": "" if np.isnan(own[index]) else f"{own[index]:.4f}",
-                **({} if self.names is None else {"file": self.names[index]}),
+                **{name: column[index] for name, column in given.items()},
             }

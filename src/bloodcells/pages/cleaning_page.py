@@ -1,11 +1,13 @@
 """The cleaning as one page: what was dropped, what it looks like, and why the thresholds are where they are.
 
-The page is a single file without scripts or outside references; it follows the reader's light or dark setting.
+A person decides there about single images, and saves a file that `decisions.read_decisions` reads. The page is a single
+file without outside references; it follows the reader's light or dark setting, and can be read without its script.
 """
 
 import base64
 import html
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +18,8 @@ from matplotlib.figure import Figure
 from bloodcells.cleaning import CleaningSettings, CleaningTable
 from bloodcells.cleaning.calibration import Calibration
 from bloodcells.cleaning.clusters import ALONE
-from bloodcells.cleaning.labels import ODDS
-from bloodcells.cleaning.table import REASONS
+from bloodcells.cleaning.labels import NOT_SUSPECTED, ODDS
+from bloodcells.cleaning.table import PERSON, REASONS
 from bloodcells.data.cells import CellSet
 from bloodcells.data.jpeg import encoded
 from bloodcells.files import write_text
@@ -29,14 +31,15 @@ WORDS = {
     "label_conflict": ("label conflicts", "one picture under several labels: nobody knows which is right"),
     "exact_duplicate": ("exact duplicates", "byte for byte an image before it"),
     "near_duplicate": ("near duplicates", "the same picture, shifted, turned, cropped or re-encoded"),
+    PERSON: (PERSON, "somebody has looked at it"),
 }
 """How the page calls each reason, and explains it."""
 
-_MOST_PICTURES = 48
-_MOST_CLUSTERS = 40
+_MOST_PICTURES = 240
+_MOST_CLUSTERS = 120
 _MOST_IN_CLUSTER = 12
 _ODDEST = 24
-_STYLE = Path(__file__).with_suffix(".css")
+_STYLE, _SCRIPT = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
 _INK = "#000000"  # of the axes; on the page it becomes the colour of the text
 
 
@@ -56,10 +59,12 @@ def write_cleaning_page(
         settings: with which it did.
         calibration: of the thresholds on the kept cells, for the figure of distances.
     """
-    sections = [_head(cells, table), _overview(cells, table), _junk(cells, table, settings), _clusters(cells, table)]
-    sections += [_suspected(cells, table), _oddest(cells, table), _thresholds(table, settings, calibration)]
+    sections = [_head(cells, table), _overview(cells, table), _decided(cells, table), _junk(cells, table, settings)]
+    sections += [_clusters(cells, table), _suspected(cells, table), _oddest(cells, table)]
+    sections += [_thresholds(table, settings, calibration), _bar(cells, table)]
     body = "\n".join(section for section in sections if section)
-    write_text(path, html_page(f"Cleaning: {cells.origin}", body, "\n" + _STYLE.read_text(encoding="utf-8")))
+    style, script = (file.read_text(encoding="utf-8") for file in (_STYLE, _SCRIPT))
+    write_text(path, html_page(f"Cleaning: {cells.origin}", body, "\n" + style, script))
 
 
 def _head(cells: CellSet, table: CleaningTable) -> str:
@@ -74,7 +79,10 @@ def _head(cells: CellSet, table: CleaningTable) -> str:
     return (
         f"<header><p>{html.escape(cells.origin)}</p><h1>{images:,} images, {kept:,} to learn from</h1>"
         f'<div class="bar" role="img" aria-label="{kept:,} of {images:,} images are kept">{"".join(bar)}</div>'
-        f'<ul class="legend">{"".join(legend)}</ul></header>'
+        f'<ul class="legend">{"".join(legend)}</ul>'
+        "<p>You have the last word: choose <b>keep</b>, <b>drop</b> or <b>relabel</b> under a picture, save the "
+        "decisions at the foot of the page, and give the file to the next command: "
+        "<code>bloodcells run --decisions decisions.csv</code>.</p></header>"
     )
 
 
@@ -97,6 +105,33 @@ def _overview(cells: CellSet, table: CleaningTable) -> str:
     )
 
 
+def _decided(cells: CellSet, table: CleaningTable) -> str:
+    if table.decisions is None:
+        return ""
+    words = {"keep": "kept", "drop": "dropped", "relabel": "relabelled"}
+    captions = {
+        row.number: f"<b>{_classes(cells)[table.label[row.number]]}</b>{words[row.choice]}"
+        for row in table.decisions.rows
+    }
+    return _section(
+        f"Decided by a person: {len(captions):,}",
+        "These decisions were given with <code>--decisions</code>. They are about these images alone: copies of them "
+        "stay what they were.",
+        _grid(cells, table, captions, len(captions)),
+    )
+
+
+def _bar(cells: CellSet, table: CleaningTable) -> str:
+    rows = table.decisions.rows if table.decisions else ()
+    decided = {row.number: {"file": row.file, "choice": row.choice, "label": row.label} for row in rows}
+    data = {"cells": cells.sha256, "classes": json.dumps(cells.competition.classes), "decided": json.dumps(decided)}
+    attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())
+    return (
+        f'<div id="decisions" {attributes} hidden><output></output><button id="forget">Forget all</button>'
+        '<button id="save">Save decisions</button></div>'
+    )
+
+
 def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> str:
     junk = np.flatnonzero(table.reason == "junk")
     if not len(junk):
@@ -115,7 +150,7 @@ def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> s
         "Nothing else in this set looks like these: by the colours they use, by their contrast, sharpness and layout, "
         f"or because they show nothing. Score {settings.junk_threshold:g} is the limit. Pictures without copies come "
         "first: nothing but their looks speaks against them, and <code>--keep-lone</code> keeps them.",
-        _grid(cells, captions, len(pictures)),
+        _grid(cells, table, captions, len(pictures)),
     )
 
 
@@ -130,10 +165,12 @@ def _clusters(cells: CellSet, table: CleaningTable) -> str:
         for number in numbers[:_MOST_CLUSTERS]:
             members = np.flatnonzero(table.cluster == number)
             captions = {
-                one: f"<b>{classes[table.label[one]]}</b>{one}, {'kept' if table.reason[one] == '' else 'dropped'}"
+                one: f"<b>{classes[table.label[one]]}</b>{'kept' if table.reason[one] == '' else 'dropped'}"
                 for one in members[:_MOST_IN_CLUSTER].tolist()
             }
-            rows.append(f'<div class="cluster">{_cards(cells, captions)}{_more(len(members), _MOST_IN_CLUSTER)}</div>')
+            rows.append(
+                f'<div class="cluster">{_cards(cells, table, captions)}{_more(len(members), _MOST_IN_CLUSTER)}</div>'
+            )
         name, meaning = WORDS[reason]
         count = int((table.reason == reason).sum())
         parts.append(
@@ -157,8 +194,8 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
     own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
     captions = {
         one: f"<b>{classes[table.label[one]]} {_percent(own[one])}</b>"
-        f"{classes[table.suspected_label[one]]}? {_percent(other[one])}<br>image {one}"
-        for one in table.suspects[:_MOST_PICTURES].tolist()
+        f"{classes[table.suspected_label[one]]}? {_percent(other[one])}"
+        for one in table.suspects.tolist()
     }
     return _section(
         f"Suspected labels: {len(table.suspects):,}",
@@ -166,7 +203,7 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
         "the label. It was not fitted to the image itself; in this way it gives "
         f"{table.out_of_fold_accuracy:.1%} of the images their label. None is dropped: a rare picture looks the same "
         "as a wrong label, and a person can tell. The least probable label comes first.",
-        _grid(cells, captions, len(table.suspects)),
+        _grid(cells, table, captions, len(table.suspects)),
     )
 
 
@@ -181,7 +218,7 @@ def _oddest(cells: CellSet, table: CleaningTable) -> str:
         "The oddest images that were kept",
         "Highest junk score first. Rare kinds, crowded and damaged pictures belong here; if these are sound, the "
         "threshold drops none that is.",
-        _grid(cells, captions, len(captions)),
+        _grid(cells, table, captions, len(captions)),
     )
 
 
@@ -227,23 +264,27 @@ def _more(count: int, shown: int) -> str:
     return f'<p class="more">and {count - shown:,} more</p>' if count > shown else ""
 
 
-def _grid(cells: CellSet, captions: Mapping[int, str], of: int) -> str:
+def _grid(cells: CellSet, table: CleaningTable, captions: Mapping[int, str], of: int) -> str:
     """The images of ``captions``, index -> HTML, and how many ``of`` all are left out."""
-    return f'<div class="cards">{_cards(cells, captions)}</div>' + _more(of, len(captions))
+    return f'<div class="cards">{_cards(cells, table, captions)}</div>' + _more(of, len(captions))
 
 
-def _cards(cells: CellSet, captions: Mapping[int, str]) -> str:
-    return "".join(_card(cells, index, caption) for index, caption in captions.items())
+def _cards(cells: CellSet, table: CleaningTable, captions: Mapping[int, str]) -> str:
+    return "".join(_card(cells, table, index, caption) for index, caption in captions.items())
 
 
-def _card(cells: CellSet, index: int, caption: str) -> str:
-    name = html.escape(cells.name_of(index))
-    about = f"{name}, labelled {_classes(cells)[cells.labels[index]]}"
-    caption += "" if cells.names is None else f"<br>{name}"
+def _card(cells: CellSet, table: CleaningTable, index: int, caption: str) -> str:
+    label, likelier = _classes(cells)[cells.labels[index]], table.suspected_label[index]
+    file = "" if cells.names is None else html.escape(str(cells.names[index]))
+    about = f"{file or f'image {index}'}, labelled {label}"
+    data = f'data-number="{index}" data-file="{file}" data-label="{label}"'
+    if likelier != NOT_SUSPECTED:
+        data += f' data-likelier="{_classes(cells)[likelier]}"'
+    caption += f"<br>image {index}" + (f"<br>{file}" if file else "")
     picture = base64.b64encode(encoded(cells.images[index], quality=88)).decode()
     return (
-        f'<figure><img src="data:image/jpeg;base64,{picture}" alt="{about}" title="{about}" width="96" height="96" '
-        f'loading="lazy"><figcaption>{caption}</figcaption></figure>'
+        f'<figure {data}><img src="data:image/jpeg;base64,{picture}" alt="{about}" title="{about}" width="96" '
+        f'height="96" loading="lazy"><figcaption>{caption}</figcaption></figure>'
     )
 
 

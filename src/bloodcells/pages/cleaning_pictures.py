@@ -10,6 +10,7 @@ from bloodcells.pages.galleries import dropped_images, suspected_labels
 from bloodcells.pages.plots import save_contact_sheet, save_figure
 
 DROPPED, SUSPECTS, DISTANCES = "dropped.jpg", "suspects.jpg", "distances.png"
+_MOST = 60  # pictures on a sheet of suspects
 
 
 def write_cleaning_pictures(
@@ -23,7 +24,8 @@ def write_cleaning_pictures(
     save_contact_sheet(sheet, folder / DROPPED)
     save_figure(distance_distributions(calibration, settings), folder / DISTANCES)
     if len(table.suspects):
-        title = f"Label and likelier label, with their probabilities ({cells.origin})"
-        save_contact_sheet(suspected_labels(cells, table, title), folder / SUSPECTS)
+        count = len(table.suspects)
+        title = f"{min(count, _MOST)} of {count} doubtful labels over the likelier ones ({cells.origin})"
+        save_contact_sheet(suspected_labels(cells, table, title, most=_MOST), folder / SUSPECTS)
     else:
         (folder / SUSPECTS).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
-def html_page(title: str, body: str, style: str) -> str:
+def html_page(title: str, body: str, style: str, script: str = "") -> str:
     """A page that needs nothing beside it.
 
     Args:
@@ -14,10 +14,11 @@ def html_page(title: str, body: str, style: str) -> str:
         body: HTML.
         style: CSS of this page alone, after what all share; it may use the variables ``--back``, ``--card``,
             ``--ink``, ``--soft`` and ``--line``.
+        script: JavaScript, after the body.
     """
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE}{style}</style>\n"
-        f"<main>\n{body}\n</main>\n</html>\n"
+        f"<main>\n{body}\n</main>\n" + (f"<script>\n{script}</script>\n" if script else "") + "</html>\n"
     )

@@ -83,7 +83,7 @@ def train(
             f"too few cells to train: expected at least a batch of {largest}, got {len(training)}. Add some."
         )
     run = Run(folder)
-    run.begin(Config.of(recipe, training, sitting.request), _environment())
+    run.begin(Config.of(recipe, training, sitting.request, run.decisions_sha256), _environment())
     if run.weights.exists():
         say(f"{folder} is already trained; its weights are used")
         return run.network()
