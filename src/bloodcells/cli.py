@@ -163,6 +163,7 @@ def _evaluate_external(options: argparse.Namespace) -> None:
     from bloodcells.run import Config, Run
     from bloodcells.training.start import KIT
 
+    claim(options.out.parent, (options.out.name,))
     run = Run(options.run or KIT)
     competition = run.read(Config).competition
     cells = open_source(options.external, DATA, competition, reading=replace(_reading(options), fewest=0))

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bloodcells.errors import say
+from bloodcells.run import Config, Run
 
 COLAB, KAGGLE = Path("/content"), Path("/kaggle")
 
@@ -53,10 +54,10 @@ def bring_earlier_run(run: Path) -> None:
 
     On Kaggle every notebook has a session of its own: the output of one is added to the next as an input.
     """
-    earlier = sorted((KAGGLE / "input").glob(f"**/{run.name}/config.json"))
-    if earlier and not (run / "config.json").exists():
-        say(f"the run goes on that lies in {earlier[0].parent}")
-        shutil.copytree(earlier[0].parent, run, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    earlier = sorted(path for path in (KAGGLE / "input").glob(f"**/{run.name}") if Run(path).holds(Config))
+    if earlier and not Run(run).holds(Config):
+        say(f"the run goes on that lies in {earlier[0]}")
+        shutil.copytree(earlier[0], run, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
 def offer(path: Path) -> None:

@@ -23,6 +23,7 @@ is there can be read and gone on with.
 """
 
 import json
+import math
 import re
 import shlex
 import subprocess
@@ -534,7 +535,7 @@ class Run:
         """The weights and the optimizer's state after ``epoch``."""
         return self.folder / "checkpoints" / f"epoch-{epoch:04d}.weights.h5"
 
-    def checkpoints(self, last: int) -> dict[int, Path]:
+    def checkpoints(self, last: float = math.inf) -> dict[int, Path]:
         """The checkpoints by epoch, from the ``last`` one down; files of other names and epochs are passed over."""
         named = ((_CHECKPOINT.fullmatch(path.name), path) for path in self.checkpoint(0).parent.glob("*"))
         found = {int(name[1]): path for name, path in named if name}
@@ -560,7 +561,7 @@ class Run:
 
     def discard(self) -> None:
         """Remove the files of a training, and the folder if it holds nothing else."""
-        for path in (*map(self._path, _FILES), self.weights, *self.checkpoints(10**6).values(), self.folder / MARK):
+        for path in (*map(self._path, _FILES), self.weights, *self.checkpoints().values(), self.folder / MARK):
             path.unlink(missing_ok=True)
         for folder in (self.checkpoint(0).parent, self.folder):
             with suppress(OSError):
