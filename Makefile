@@ -11,7 +11,7 @@ ZIP := runs/synthetic-quick-0/submission.zip
 install: $(VENV)/installed
 
 run: $(VENV)/installed
-	$(BLOODCELLS) run --profile quick --tta 0
+	$(BLOODCELLS) run --data synthetic --tta 0
 
 # In two processes, each of which takes the next file of tests.
 TEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -45,7 +45,7 @@ lint: $(VENV)/installed
 
 # The README's tables, every page, figure and PDF in reports/, from the records that lie there.
 reports: $(VENV)/installed
-	TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python -m reports.make
+	$(VENV)/bin/python -m reports.make
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v.major}.{v.minor}. Choose one with make PYTHON=python3.12.")'

@@ -10,8 +10,8 @@ import pytest
 from data.sources.test_folder import pictures
 from invented_runs import begun_run
 
-from bloodcells import cli, walk
-from bloodcells.cleaning import calibration
+from bloodcells import cli
+from bloodcells.cleaning import calibration, suspicion
 from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.data.cells import save_cells
 from bloodcells.data.sources import Reading
@@ -43,7 +43,7 @@ def test_wrong_usage_ends_with_2(arguments):
 def test_a_refusal_is_one_line_on_standard_error_and_ends_with_1(tmp_path, capsys):
     assert cli.main(["clean", "--data", str(tmp_path / "absent.npz"), "--out", str(tmp_path)]) == 1
     streams = capsys.readouterr()
-    assert streams.out == ""
+    assert streams.out.startswith("Cleaning ") and streams.out.count("\n") == 1
     assert streams.err.startswith("error: cannot read ")
     assert streams.err.count("\n") == 1
 
@@ -53,13 +53,73 @@ def test_debug_shows_the_traceback(tmp_path):
         cli.main(["clean", "--debug", "--data", str(tmp_path / "absent.npz"), "--out", str(tmp_path)])
 
 
-def test_an_interruption_ends_with_130_and_says_that_it_resumes(tmp_path, monkeypatch, capsys):
+def test_an_interruption_ends_with_130_and_says_what_is_kept(tmp_path, monkeypatch, capsys):
+    interruption = KeyboardInterrupt()
+
     def interrupted(_):
-        raise KeyboardInterrupt
+        raise interruption
 
     monkeypatch.setattr(cli, "_cells", interrupted)
-    assert cli.main(["clean", "--out", str(tmp_path)]) == 130
-    assert "goes on where it stopped" in capsys.readouterr().err
+    clean = ["clean", "--data", "synthetic", "--out", str(tmp_path)]
+    assert cli.main(clean) == 130
+    assert capsys.readouterr().err == "interrupted: what is finished is kept; give the same command again\n"
+    interruption.add_note("the same command goes on after epoch 2 of 3")
+    assert cli.main(clean) == 130
+    assert capsys.readouterr().err == "interrupted: the same command goes on after epoch 2 of 3\n"
+
+
+def test_help_begins_with_what_the_kit_does_and_lists_every_verb_in_a_group(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    told = capsys.readouterr().out
+    assert told.splitlines()[2].startswith("This kit cleans a competition's pictures, trains a network")
+    assert re.findall(r"^  ([a-z]+) {2,}", told, re.MULTILINE) == [
+        name for names in cli._GROUPS.values() for name in names
+    ]
+    (verbs,) = [action.choices for action in cli._parser()._actions if isinstance(action.choices, dict)]
+    assert sorted(verbs) == sorted(name for names in cli._GROUPS.values() for name in names) == sorted(cli._OPENINGS)
+
+
+@pytest.fixture
+def beside_the_file(tmp_path, monkeypatch):
+    """A folder with the file of the competition at its usual place."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "training_set.npz").touch()
+    monkeypatch.setattr(cli, "_cells", lambda options: (_ for _ in ()).throw(KitError(f"{options.data} is taken")))
+
+
+@pytest.mark.usefixtures("beside_the_file")
+def test_a_forgotten_data_is_refused_in_a_pipe_where_the_users_file_is(capsys):
+    assert cli.main(["clean", "--out", "out"]) == 1
+    line = "error: --data: expected data/training_set.npz, which is here, or synthetic, got neither. Say which.\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.usefixtures("beside_the_file")
+@pytest.mark.parametrize(("answer", "taken"), [("", "data/training_set.npz"), ("n", "synthetic")])
+def test_a_forgotten_data_is_asked_about_on_a_terminal(monkeypatch, capsys, answer, taken):
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    assert cli.main(["clean", "--out", "out"]) == 1
+    streams = capsys.readouterr()
+    assert streams.err == f"error: {taken} is taken\n"
+    assert streams.out == f"Cleaning {taken}; the decisions go to out.\n"
+
+
+def test_without_data_and_a_file_the_smear_is_drawn_and_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_cells", lambda options: (_ for _ in ()).throw(KitError(f"{options.data} is taken")))
+    assert cli.main(["clean", "--out", "out"]) == 1
+    assert capsys.readouterr().out == "Cleaning synthetic; the decisions go to out.\n"
+
+
+def test_cleaning_without_labels_does_not_import_tensorflow(smear_file, tmp_path):
+    script = "import sys; from bloodcells import cli; code = cli.main(sys.argv[1:]); print('tensorflow' in sys.modules)"
+    clean = [sys.executable, "-c", script, "clean", "--data", str(smear_file), "--out", str(tmp_path / "out")]
+    done = subprocess.run(clean, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False" and done.stderr == ""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +142,8 @@ def test_clean_works_on_its_own(smear_file, tmp_path, capsys):
     counts = json.loads((tmp_path / "out" / "cleaning.json").read_text())
     assert counts["images"] > FEWEST_CELLS > counts["kept"]
     said = capsys.readouterr().out
-    assert f"kept {counts['kept']}" in said and "suspected_labels not examined" in said
+    assert f"{counts['kept']} of {counts['images']} images are kept; {counts['junk']} are junk, " in said
+    assert "Labels were not examined" in said
     assert (tmp_path / "out" / "cleaning.html").read_text().startswith("<!doctype html>")
 
 
@@ -130,13 +191,13 @@ def to_score(smear_file, tmp_path):
 
 def test_score_says_what_the_run_cost_and_what_to_mind(to_score, capsys):
     assert cli.main(to_score(BY_BRIGHTNESS)) == 0
-    scores, cost, *remarks, page = capsys.readouterr().out.splitlines()
+    _, scores, cost, *remarks, page = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"accuracy 0\.\d{4}, balanced_accuracy .*, duration \d+\.\d\d s", scores)
-    assert re.match(r"time for 3,421 images, projected: \d+ s of 600 s; memory 0\.\d\d GB of 4\.00 GB$", cost)
+    assert re.match(r"It took 0\.\d\d GB of 4\.00 GB; 3,421 images would take \d+ s of 600 s\.$", cost)
     remark, junk = remarks
     assert remark.startswith("remark: float32 in 0..1: neither recognised nor refused")
     assert re.fullmatch(r"remark: \d+ of \d+ pictures are no cells; without them accuracy is 0\.\d{3}", junk)
-    assert page.startswith("page: ") and page.endswith("detailed_results.html")
+    assert page.startswith("Look at ") and page.endswith("detailed_results.html.")
 
 
 @pytest.mark.usefixtures("quick_calibration")
@@ -150,12 +211,11 @@ def test_clean_examines_the_labels_when_it_is_given_weights(smear_file, tmp_path
         assert (init, backbone) == ("weights.h5", "EfficientNetB0")
         return table.with_suspected_labels(probabilities)
 
-    monkeypatch.setattr(walk, "examine_labels", examined)
+    monkeypatch.setattr(suspicion, "examine_labels", examined)
     clean = ["clean", "--data", str(smear_file), "--out", str(tmp_path), "--init", "weights.h5"]
     assert cli.main([*clean, "--backbone", "EfficientNetB0"]) == 0
     streams = capsys.readouterr()
-    assert "suspected_labels 1" in streams.out
-    assert "hashing: 100%" in streams.err and "looking: 100%" in streams.err
+    assert "The labels of 1 kept images are suspected to be wrong." in streams.out
     assert json.loads((tmp_path / "cleaning.json").read_text())["suspected_labels"] == 1
     assert "Suspected labels: 1" in (tmp_path / "cleaning.html").read_text()
     assert {"dropped.jpg", "suspects.jpg", "distances.png"} <= {path.name for path in tmp_path.iterdir()}
@@ -215,7 +275,7 @@ def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
     given = ["bundle", "--data", arguments[3], "--solution", str(tmp_path / "a.zip"), "--out", bundle]
     assert cli.main(given) == 0
     out = capsys.readouterr().out
-    assert out.startswith("the solution scores accuracy ") and "competition.yaml" in out and "sha256 " in out
+    assert "The solution scores accuracy " in out and "competition.yaml" in out and "sha256 " in out
     assert cli.main(given) == 1
     assert "exists already" in capsys.readouterr().err
     assert cli.main([*arguments[:2], "--bundle", bundle, "--out", str(tmp_path / "out"), "--json"]) == 0
@@ -223,10 +283,12 @@ def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
 
 
 def test_init_is_taken_from_the_data_unless_it_is_said(capsys):
-    parse = cli._parser().parse_args
-    assert cli._recipe(parse(["train"])).init == "kit"
-    assert cli._recipe(parse(["train", "--init", "a.h5"])).init == "a.h5"
-    assert "init: kit" in capsys.readouterr().out
+    def recipe(*told):
+        return cli._recipe(cli._parser().parse_args(["train", "--data", "synthetic", *told]))
+
+    assert recipe().init == "kit"
+    assert recipe("--init", "a.h5").init == "a.h5"
+    assert "The weights start from kit." in capsys.readouterr().out
 
 
 def test_the_weights_that_come_with_the_kit_are_packed_without_a_run(tmp_path, monkeypatch, capsys):
@@ -288,7 +350,7 @@ def test_pictures_are_predicted_by_the_kits_weights_as_a_sample_asks(tmp_path, m
     told = ["predict", "--weights", "kit", "--data", str(tmp_path / "test"), "--out", str(out)]
     assert cli.main([*told, "--like", str(tmp_path / "sample.csv")]) == 0
     assert out.read_text() == "image,class\nb.png,basophil\na.png,eosinophil\n"
-    assert capsys.readouterr().out == f"2 predictions: {out}\n"
+    assert capsys.readouterr().out.endswith(f"\n2 predictions are in {out}.\n")
     assert cli.main(told) == 1
     assert "exists already" in capsys.readouterr().err
 
@@ -332,7 +394,7 @@ def test_pictures_from_elsewhere_are_measured_by_the_kits_weights(tmp_path, monk
     assert cli.main([*told, "--external", str(tmp_path / "other laboratory"), "--out", str(record)]) == 0
     assert "immature granulocyte: 0.5000 (0.095 to 0.905, n = 2), else monocyte" in capsys.readouterr().out
     assert json.loads(record.read_text())["accuracy"]["right"] == 2
-    assert cli.main(told) == 1
+    assert cli.main([*told, "--data", "synthetic"]) == 1
     assert "expected --run, or --external beside --weights kit" in capsys.readouterr().err
 
 

@@ -81,7 +81,7 @@ def test_the_verb_says_what_to_run_next(tmp_path: Path, monkeypatch, capsys) -> 
     pictures(tmp_path / "my flowers", "rose/1.png", "tulip/1.png", "tulip/2.png")
     assert cli.main(["new", "Two flowers", "--data", "my flowers", "--fit", "pad"]) == 0
     assert capsys.readouterr().out == (
-        "rose 1, tulip 2\nfacts: Two_flowers.toml, to be read through; 32 px. Next: bloodcells run --data 'my flowers' "
-        "--fit pad --competition Two_flowers.toml\n"
+        "Looking at the pictures of my flowers.\nFound 3 pictures: rose 1, tulip 2.\nRead Two_flowers.toml through: "
+        "pictures are 32 px there. Next: bloodcells run --data 'my flowers' --fit pad --competition Two_flowers.toml\n"
     )
     assert read_competition(tmp_path / "Two_flowers.toml").classes == ("rose", "tulip")

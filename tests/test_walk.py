@@ -17,8 +17,7 @@ from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.pages.run_page import draw_run
 from bloodcells.recipe import Phase, Recipe
-from bloodcells.run import Config, Gate, Measurement, Request, Run, Summary, metrics_by_set
-from bloodcells.training.loop import Sitting
+from bloodcells.run import Config, Gate, Measurement, Request, Run, Sitting, Summary, metrics_by_set
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 CONFIG = Recipe(

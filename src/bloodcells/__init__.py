@@ -12,6 +12,8 @@ The modules hold the rest; the walk from cells to a scored zip is `bloodcells.wa
 from importlib import import_module
 from typing import Any
 
+from bloodcells.quiet import quieten_tensorflow
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -22,6 +24,8 @@ _HOMES = {
     "score": "bloodcells.codabench.worker",
 }
 __all__ = list(_HOMES)
+
+quieten_tensorflow()
 
 
 def __getattr__(name: str) -> Any:

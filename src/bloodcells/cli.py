@@ -10,15 +10,12 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import asdict
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-# Silences most of what TensorFlow says of GPUs and instruction sets; must be set before it is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bloodcells import __version__
 from bloodcells.ends import drop_unwritten, ended_by, prepare_streams, terminable
@@ -33,10 +30,45 @@ if TYPE_CHECKING:
     from bloodcells.data.cells import CellSet
     from bloodcells.data.sources import Reading
     from bloodcells.recipe import Recipe
-    from bloodcells.run import Run
-    from bloodcells.training.loop import Sitting
+    from bloodcells.run import Run, Sitting
 
 DATA, RUNS = Path("data"), Path("runs")
+USUAL_DATA = DATA / "training_set.npz"
+_FORGOTTEN = ""
+
+_ABOUT = """\
+This kit cleans a competition's pictures, trains a network on them, and builds a zip that it scores on your machine as
+Codabench will. `bloodcells VERB --help` lists the options of a verb.
+
+for example: bloodcells run --data data/training_set.npz --recipe full
+"""
+
+
+_GROUPS = {
+    "make a submission": ("run", "new", "clean", "train", "package"),
+    "look at a network": ("evaluate", "report", "predict"),
+    "check the zips of others": ("score", "bundle"),
+    "research": ("ablate", "corrupt", "publish", "fetch"),
+}
+"""The verbs as ``--help`` lists them."""
+
+_OPENINGS: dict[str, Callable[[argparse.Namespace], str]] = {
+    "run": lambda told: f"From {told.data} to a scored zip, with the recipe {told.recipe}, in {_run_folder(told)}.",
+    "new": lambda told: f"Looking at the pictures of {told.data}.",
+    "clean": lambda told: f"Cleaning {told.data}; the decisions go to {told.out}.",
+    "train": lambda told: f"Cleaning and splitting {told.data}, then training {told.recipe} in {_run_folder(told)}.",
+    "package": lambda told: f"Packing {_trained(told)} into {told.out}.",
+    "evaluate": lambda told: f"Measuring {_trained(told)} on {told.external or told.data}.",
+    "report": lambda told: f"Drawing the figures and tables of {told.run}.",
+    "predict": lambda told: f"Labelling {told.data} with {_trained(told)}.",
+    "score": lambda told: f"Scoring {told.zip} on {told.data or told.bundle} as Codabench does.",
+    "bundle": lambda told: f"Packing a competition with the hidden set {told.data}; its solution is scored first.",
+    "ablate": lambda told: f"Comparing augmentations on {told.data} in {told.out}.",
+    "corrupt": lambda told: f"Corrupting {told.data} into {told.out}.",
+    "publish": lambda told: f"Copying the weights of {told.run} to {told.out}.",
+    "fetch": lambda told: "Fetching BloodMNIST, 0.5 GB.",
+}
+"""What each verb says first: what is done with which data. TensorFlow takes seconds to import after that."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop_unwritten()
     options.command = shlex.join(["bloodcells", *(sys.argv[1:] if arguments is None else arguments)])
     try:
+        _choose_data(options)
+        if not getattr(options, "json", False):
+            with suppress(OSError):  # a full disk or a closed pipe is no reason not to do the work
+                say(options.opening(options))
         with terminable(), sole_writer(_lock(options)):
             options.verb(options)
         sys.stdout.flush()
@@ -66,14 +102,17 @@ def _run(options: argparse.Namespace) -> None:
 
     run, recipe = Run(_run_folder(options)), _recipe(options)
     summary = walk.walk(_cells(options), recipe, options.tta, run.folder, _cleaning(options), _sitting(options))
+    walk.say_step("report")
     page = draw_run(run.folder, run.report)
-    for part in walk.CORRUPTION_SEEDS:
-        sets = metrics_by_set(run.rows(Measurement), part, TTA_VIEWS[options.tta])
-        say(f"{part} accuracy: " + ", ".join(f"{name} {metrics.accuracy:.4f}" for name, metrics in sets.items()))
-    for name, scores in summary.scores.items():
-        say(f"zip scored on the {name} hold-out: {scores['accuracy']:.4f}")
+    sets = metrics_by_set(run.rows(Measurement), "validation", TTA_VIEWS[options.tta])
+    accuracies = {
+        "on validation cells": {name: metrics.accuracy for name, metrics in sets.items()},
+        "of the zip on the hold-out": {name: one["accuracy"] for name, one in summary.scores.items()},
+    }
+    for place, by_set in accuracies.items():
+        say(f"Accuracy {place}: " + ", ".join(f"{value:.4f} {name}" for name, value in by_set.items()) + ".")
     warning = _warning_of_chance(run, TTA_VIEWS[options.tta])
-    say(warning or f"upload {run.submission}", f"figures and tables: {page}")
+    say(warning or f"Upload {run.submission}.", f"Figures and tables are in {page}.")
 
 
 def _warning_of_chance(run: "Run", views: int) -> str | None:
@@ -92,11 +131,12 @@ def _new(options: argparse.Namespace) -> None:
     found = look_into(expanded(options.data), _reading(options))
     options.competition = _facts_file(options)
     write_competition(options.competition, options.name, found, options.force)
-    say(", ".join(f"{name} {count:,}" for name, count in zip(found.classes, found.counts, strict=True)))
+    counted = ", ".join(f"{name} {count:,}" for name, count in zip(found.classes, found.counts, strict=True))
+    say(f"Found {sum(found.counts):,} pictures: {counted}.")
     if not found.pictures and found.side != image_size(found):
         options.fit = options.fit or "squash"
     source = _source_in_words(options)
-    say(f"facts: {options.competition}, to be read through; {image_size(found)} px. Next: bloodcells run {source}")
+    say(f"Read {options.competition} through: pictures are {image_size(found)} px there. Next: bloodcells run {source}")
 
 
 def _facts_file(options: argparse.Namespace) -> Path:
@@ -110,17 +150,21 @@ def _clean(options: argparse.Namespace) -> None:
     from bloodcells.pages.cleaning_page import write_cleaning_page
     from bloodcells.pages.cleaning_pictures import DISTANCES, DROPPED, SUSPECTS, write_cleaning_pictures
     from bloodcells.progress import progress_bars
+    from bloodcells.run import CleaningCounts
 
     cells, settings = _cells(options), _cleaning(options)
     claim(options.out, (*TABLE_FILES, "cleaning.html", DROPPED, SUSPECTS, DISTANCES))
     with progress_bars() as progress:
         table = walk.clean(cells, options.out, settings, options.init, progress, options.backbone)
     page = options.out / "cleaning.html"
+    say("Drawing the page: the cleaning is tried on planted copies, and pictures are enlarged.")
     calibration = calibrate(cells.take(table.kept), settings)
     write_cleaning_page(page, cells, table, settings, calibration)
     write_cleaning_pictures(options.out, cells, table, settings, calibration)
-    say(", ".join(f"{name} {'not examined' if value is None else value}" for name, value in table.counts().items()))
-    say(f"decisions: {options.out / 'cleaning.csv'}, page: {page}; nothing of the input was changed")
+    say(str(CleaningCounts(**table.counts())))
+    if options.init is None:
+        say("Labels were not examined; --init imagenet does it, in minutes.")
+    say(f"Look at {page}; the decisions are in {options.out / 'cleaning.csv'}. Nothing of the input was changed.")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -129,7 +173,7 @@ def _train(options: argparse.Namespace) -> None:
     run, recipe = _run_folder(options), _recipe(options)
     parts = walk.prepare(_cells(options), run, _cleaning(options))
     walk.fit(parts, recipe, run, _sitting(options))
-    say(f"trained: {run}. Next: bloodcells evaluate --run {run} {_source_in_words(options)}")
+    say(f"The training is complete. Next: bloodcells evaluate --run {run} {_source_in_words(options)}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -145,9 +189,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     rows = walk.measure(options.run, parts, options.tta)
     run.note_commands(options.command)
     for (part, name), own in groupby(rows, lambda row: (row.part, row.set)):
-        say(f"{part} {name}: " + ", ".join(f"{row.views} view(s) {row.metrics.accuracy:.4f}" for row in own))
+        accuracies = ", ".join(f"{row.metrics.accuracy:.4f} over {row.views} view(s)" for row in own)
+        say(f"Accuracy on {part} cells, {name}: {accuracies}.")
     warning = _warning_of_chance(run, TTA_VIEWS[options.tta])
-    say(*([warning] if warning else []), f"all metrics: {options.run / 'evaluation.json'}")
+    say(*([warning] if warning else []), f"All metrics are in {options.run / 'evaluation.json'}.")
     if options.medmnist_c:
         row = walk.measure_medmnist_c(options.run, parts, options.medmnist_c)
         say(f"MedMNIST-C: balanced error {row.mean:.4f}, BE {be(row):.2f}, relative BE {relative_be(row):.2f}")
@@ -173,7 +218,7 @@ def _evaluate_external(options: argparse.Namespace) -> None:
     write_json(options.out, {"pictures": cells.origin, "sha256": cells.sha256, "command": options.command,
                              **asdict(found)})  # fmt: skip
     say(*str(found).splitlines())
-    say(f"record: {options.out}")
+    say(f"The record is {options.out}.")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -194,7 +239,7 @@ def _predict(options: argparse.Namespace) -> None:
     write_predictions(
         options.out, ids, predict_probabilities(run.network(), images[places], options.tta, gate=gate), layout
     )
-    say(f"{len(ids):,} predictions: {options.out}")
+    say(f"{len(ids):,} predictions are in {options.out}.")
 
 
 def _package(options: argparse.Namespace) -> None:
@@ -204,30 +249,28 @@ def _package(options: argparse.Namespace) -> None:
 
     run = options.run or KIT
     summary = package(run, options.out, options.tta, options.force, options.backend)
-    say(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
+    say(f"{summary.path} has {summary.bytes:,} bytes: {', '.join(summary.members)}; sha256 {summary.sha256}.")
     if options.tta:
-        say(f"further views: {_gate_in_words(summary.gate, options.run, options.tta)}")
-    say(f"sha256 {summary.sha256}")
+        say(f"Further views are taken {_gate_in_words(summary.gate, options.run, options.tta)}.")
     competition = Run(run).read(Config).competition
     images, limit = competition.hidden_images, competition.time_limit
-    say(f"time for {images:,} images, projected on this machine: {summary.projected_seconds:.0f} s of {limit:.0f} s")
+    say(f"{images:,} images would take {summary.projected_seconds:.0f} s on this machine; {limit:.0f} s are allowed.")
 
 
 def _gate_in_words(gate: float | None, run: Path | None, tta_level: int) -> str:
     if gate is None and run is None:
-        return "for all images"
+        return "of all images"
     if gate is None:
-        return f"for all images; evaluate --run {run} --tta {tta_level} finds out which can be spared them"
-    return f"only for images whose two most probable classes are less than {gate:.2f} apart in the first"
+        return f"of all images; evaluate --run {run} --tta {tta_level} finds out which can be spared them"
+    return f"only of images whose two most probable classes are less than {gate:.2f} apart in the first"
 
 
 def _publish(options: argparse.Namespace) -> None:
     from bloodcells.weights.publishing import publish_weights
 
     published = publish_weights(options.run, options.out, options.force, options.note)
-    say(f"{options.out / published.file}: {published.bytes:,} bytes at half precision, which changes a probability "
-          f"by at most {published.largest_change_of_a_probability:.2g}")  # fmt: skip
-    say(f"sha256 {published.sha256}")
+    say(f"{options.out / published.file} has {published.bytes:,} bytes at half precision, which changes a probability "
+        f"by at most {published.largest_change_of_a_probability:.2g}; sha256 {published.sha256}.")  # fmt: skip
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -251,8 +294,8 @@ def _score(options: argparse.Namespace) -> None:
     say(_in_words(scores))
     say(*describe_run(read_json(work / "run.json")))
     if agreement:
-        say(f"compared with {agreement}")
-    say(f"page: {work / 'detailed_results.html'}")
+        say(f"Compared with {agreement}.")
+    say(f"Look at {work / 'detailed_results.html'}.")
 
 
 def _rank(options: argparse.Namespace) -> None:
@@ -265,7 +308,7 @@ def _rank(options: argparse.Namespace) -> None:
         print(json.dumps([asdict(row) for row in rows]))
         return
     say(*(f"{row.rank or '-'} {row.zip}: {row.reason or _in_words(row.scores)}" for row in rows))
-    say(f"table: {work / TABLE}, page: {work / PAGE}")
+    say(f"The table is {work / TABLE}, with a page beside it: {work / PAGE}.")
 
 
 def _test_set(options: argparse.Namespace) -> "CellSet | Bundle":
@@ -287,16 +330,15 @@ def _bundle(options: argparse.Namespace) -> None:
     from bloodcells.codabench.bundle import write_bundle
 
     summary = write_bundle(_cells(options), options.solution, options.out, options.force)
-    say(f"the solution scores {_in_words(summary.scores)}")
-    say(f"{summary.path}: {summary.bytes:,} bytes, {', '.join(summary.members)}")
-    say(f"sha256 {summary.sha256}")
+    say(f"The solution scores {_in_words(summary.scores)}.")
+    say(f"{summary.path} has {summary.bytes:,} bytes: {', '.join(summary.members)}; sha256 {summary.sha256}.")
 
 
 def _corrupt(options: argparse.Namespace) -> None:
     from bloodcells.corruption import write_benchmark
 
     manifest = write_benchmark(_cells(options), options.out, options.seed)
-    say(f"corrupted copies and their checksums: {manifest}")
+    say(f"The corrupted copies lie beside their checksums in {manifest}.")
 
 
 def _ablate(options: argparse.Namespace) -> None:
@@ -312,11 +354,11 @@ def _ablate(options: argparse.Namespace) -> None:
     groups = {"all": POLICIES, "recipes": (RECIPE_BASELINE, *RECIPES)}
     arms = groups.get(options.arms[0], options.arms) if len(options.arms) == 1 else options.arms
     work = pending(options.out, arms, options.seeds)
-    say(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained")
+    say(f"{len(work)} of {len(arms) * len(options.seeds)} arms and seeds are to be trained.")
     claim(options.out, ("start", "runs", "records", "report"))
     parts = walk.prepare(_cells(options), options.out, _cleaning(options))
     init = starting_point(options.init, options.data, options.out / "start")
-    say(f"init: {init}")
+    say(f"The weights start from {init}.")
     experiment = prepare_experiment(parts.train, parts.validation, budget(options.budget), init, options.out)
     if options.ray:
         written = run_arms_on_ray(experiment, work, options.ray, options.ray_cpus, options.ray_gpus)
@@ -340,8 +382,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _sitting(options: argparse.Namespace) -> "Sitting":
-    from bloodcells.run import Request
-    from bloodcells.training.loop import Sitting
+    from bloodcells.run import Request, Sitting
 
     return Sitting(Request(options.command, options.recipe, options.data), options.devices, options.minutes)
 
@@ -383,7 +424,7 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
 
     run, classes = _run_folder(options), _competition(options).classes
     recipe = starting_recipe(options.recipe, options.init, options.data, classes, options.seed, options.set, run)
-    say(f"init: {recipe.init}")
+    say(f"The weights start from {recipe.init}.")
     return recipe
 
 
@@ -412,6 +453,24 @@ def _evaluated_run(options: argparse.Namespace) -> Path:
     return run
 
 
+def _choose_data(options: argparse.Namespace) -> None:
+    """Where no ``--data`` is given: the user's own file, if it lies at its usual place and the user says so."""
+    if getattr(options, "data", None) != _FORGOTTEN:
+        return
+    options.data = "synthetic"
+    if not USUAL_DATA.exists() or getattr(options, "external", None):
+        return
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise KitError(f"--data: expected {USUAL_DATA}, which is here, or synthetic, got neither. Say which.")
+    if input(f"No --data is given. Take {USUAL_DATA}? [Y, or n for the synthetic smear] ").strip().lower() in ("", "y"):
+        options.data = str(USUAL_DATA)
+    options.command += f" --data {options.data}"
+
+
+def _trained(options: argparse.Namespace) -> str:
+    return str(options.run or "the kit's weights")
+
+
 def _lock(options: argparse.Namespace) -> Path:
     """What one command at a time may hold: the lock of the folder or of the file that it writes."""
     if options.verb in (_predict, _package, _bundle, _new) or (options.verb is _evaluate and options.external):
@@ -427,18 +486,23 @@ def _lock(options: argparse.Namespace) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bloodcells", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="bloodcells", usage="bloodcells VERB [options]", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", help=argparse.SUPPRESS)
+    summaries = dict[str, str]()
 
     def add(name: str, action: Callable[[argparse.Namespace], None], summary: str) -> argparse.ArgumentParser:
-        verb = verbs.add_parser(name, help=summary, description=summary)
+        summaries[name] = summary
+        described = f"{summary[0].upper()}{summary[1:]}."
+        verb = verbs.add_parser(name, description=described, prog=f"bloodcells {name}")
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        verb.set_defaults(verb=action)
+        verb.set_defaults(verb=action, opening=_OPENINGS[name])
         return verb
 
-    whole = add("run", _run, "the whole way: clean, split, train, evaluate, package, score")
-    train = add("train", _train, "clean, split and train; resumes where it stopped")
+    whole = add("run", _run, "go the whole way: clean, split, train, measure, package, score")
+    train = add("train", _train, "clean, split and train; goes on where it stopped")
     for verb in (whole, train):
         _add_source(verb)
         verb.add_argument("--recipe", "--profile", default="quick", metavar="RECIPE", help="quick: minutes; full: what "
@@ -474,7 +538,7 @@ def _parser() -> argparse.ArgumentParser:
                        "EfficientNetB3)")  # fmt: skip
     _add_cleaning(clean)
 
-    evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out, clean and corrupted")
+    evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out cells, clean and corrupted")
     trained = evaluate.add_mutually_exclusive_group(required=True)
     trained.add_argument("--run", type=Path, help="folder of a training run")
     trained.add_argument("--weights", choices=("kit",), help="with --external: the weights that come with the kit")
@@ -487,7 +551,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--medmnist-c", type=int, default=0, metavar="N", help="measure MedMNIST-C too, on N "
                           "hold-out cells under 55 corruptions (default: 0, not measured)")  # fmt: skip
 
-    predict = add("predict", _predict, "label pictures, as a file of labels or probabilities")
+    predict = add("predict", _predict, "label pictures, and write the labels or probabilities to a file")
     _add_trained(predict)
     predict.add_argument("--data", required=True, help="an .npz with the key images, a folder of pictures or a table")
     _add_reading(predict)
@@ -545,7 +609,9 @@ def _parser() -> argparse.ArgumentParser:
     corrupt.add_argument("--seed", type=int, default=0, help="of the corruption")
     corrupt.add_argument("--out", type=Path, required=True, help="folder for the copies")
 
-    ablate = add("ablate", _ablate, "train one arm for each augmentation policy and compare them; resumes")
+    ablate = add(
+        "ablate", _ablate, "train one arm for each augmentation policy and compare them; goes on where it stopped"
+    )
     _add_source(ablate)
     ablate.add_argument("--arms", nargs="+", default=["flips", "randaugment", "augmix", "mixup", "cutmix",
                         "gaussian_noise"], metavar="ARM", help="policies, or changes to the recipe; all for every "
@@ -561,17 +627,22 @@ def _parser() -> argparse.ArgumentParser:
     ablate.add_argument("--ray-gpus", type=float, default=0, help="GPUs for a task of Ray (default: 0)")
     _add_cleaning(ablate)
 
-    add("fetch", _fetch, "download BloodMNIST into data/, with checksum")
+    add("fetch", _fetch, "download BloodMNIST into data/, and verify its checksum")
 
     report = add("report", _report, "draw the figures and tables of a run")
     _add_run(report)
     report.add_argument("--out", type=Path, required=True, help="folder for the page")
+    parser.description = _ABOUT + "".join(
+        f"\n{title}:\n" + "".join(f"  {name:<10}{summaries[name]}\n" for name in names)
+        for title, names in _GROUPS.items()
+    )
     return parser
 
 
 def _add_source(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--data", default="synthetic", help="an .npz, a folder of class folders, a folder with a table "
-                      "file,label, synthetic or bloodmnist (default: synthetic)")  # fmt: skip
+    verb.add_argument("--data", default=_FORGOTTEN, help="an .npz, a folder of class folders, a folder with a table "
+                      "file,label, synthetic or bloodmnist (default: synthetic; you are asked where "
+                      "data/training_set.npz is)")  # fmt: skip
     _add_reading(verb)
     _add_competition(verb)
 

@@ -64,9 +64,9 @@ def ended_by(error: BaseException) -> int:
 
 def _told(error: BaseException) -> tuple[int, str]:
     if isinstance(error, Terminated):
-        return 128 + error.number, "terminated: the same command goes on where it stopped"
+        return 128 + error.number, f"terminated: {_next_step(error)}"
     if isinstance(error, KeyboardInterrupt):
-        return 130, "interrupted: the same command goes on where it stopped"
+        return 130, f"interrupted: {_next_step(error)}"
     if isinstance(error, BrokenPipeError):
         return _CLOSED_PIPE, ""
     if isinstance(error, OutOfTime):
@@ -88,6 +88,11 @@ def _told(error: BaseException) -> tuple[int, str]:
         reason = printable(f"{place}: {error.strerror or error}")
         return 1, f"error: cannot go on: {reason}. Put that right and give the same command again; what is done stays."
     raise error
+
+
+def _next_step(interruption: KeyboardInterrupt) -> str:
+    told = getattr(interruption, "__notes__", ["what is finished is kept; give the same command again"])
+    return ", ".join(map(printable, told))
 
 
 def _other_versions() -> str:

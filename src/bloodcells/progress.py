@@ -1,29 +1,44 @@
 """How far a long piece of work has come, on standard error."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from tqdm import tqdm
+
+from bloodcells.errors import say
 
 Progress = Callable[[int, int], None]
 """Called with how much of one step is done, and all of it."""
 
-_IN_A_LOG = 20.0  # seconds between two lines where nobody watches
+_IN_A_LOG = 60.0  # seconds between two lines where nobody watches
 
 
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that draws a bar for each step: the step's name, how much of it is done, and all of it.
+class Show(Protocol):
+    """Called with the name of a step, how much of it is done, all of it, and what else there is to say."""
+
+    def __call__(self, step: str, done: int, total: int, remark: str = "", /) -> None:
+        """Draw the bar of the step, or write a line when it is time for one."""
+
+
+def progress_bars() -> AbstractContextManager[Show]:
+    """Yield a function that draws a bar for each step; in a pipe or a log it writes a line a minute instead.
 
     What follows the block starts on a line of its own, even where the block fails.
     """
+    return _bars() if sys.stderr.isatty() else _lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Show]:
     bars: dict[str, tqdm] = {}
 
-    def show(step: str, done: int, total: int) -> None:
+    def show(step: str, done: int, total: int, remark: str = "", /) -> None:
         if step not in bars:
-            interval = 0.1 if sys.stderr.isatty() else _IN_A_LOG
-            bars[step] = tqdm(desc=step, total=total, mininterval=interval, file=sys.stderr)
+            bars[step] = tqdm(desc=step, total=total, file=sys.stderr, dynamic_ncols=True)
+        bars[step].set_postfix_str(remark, refresh=False)
         bars[step].update(done - bars[step].n)
         if done == total:
             bars[step].close()
@@ -33,3 +48,17 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     finally:
         for bar in bars.values():
             bar.close()
+
+
+@contextmanager
+def _lines() -> Iterator[Show]:
+    last = time.monotonic()
+
+    def show(step: str, done: int, total: int, remark: str = "", /) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _IN_A_LOG:
+            last = now
+            say(f"{step}: {done:,} of {total:,}" + (f", {remark}" if remark else ""), file=sys.stderr)
+
+    yield show

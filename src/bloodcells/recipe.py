@@ -57,6 +57,10 @@ class Phase:
         """Batches of so many training cells in an epoch."""
         return self.repeats * (cells // self.batch_size)
 
+    def pixels_in_epoch(self, cells: int) -> int:
+        """What the backbone sees of so many training cells in an epoch; the work of an epoch grows with it."""
+        return self.steps_in_epoch(cells) * self.batch_size * self.working_size**2
+
     def fitted_to(self, cells: int) -> "Phase":
         """The phase for so many training cells: no batch is larger, and they are repeated for the ``least_steps``."""
         fitted = replace(self, batch_size=min(self.batch_size, cells))

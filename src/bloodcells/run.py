@@ -90,6 +90,26 @@ FROM_PYTHON = Request()
 
 
 @dataclass(frozen=True)
+class Sitting:
+    """What one command adds to a run, which may take several.
+
+    Attributes:
+        request: what the user typed, to be recorded.
+        devices: among which every batch is shared out, as `devices.spread_over` says; None for all GPUs, as far as
+            they divide the batches of the recipe.
+        minutes: training stops at the last end of an epoch that fits into them; None for never.
+    """
+
+    request: Request = FROM_PYTHON
+    devices: int | None = None
+    minutes: float | None = None
+
+
+IN_ONE_GO = Sitting()
+"""From Python, to the end."""
+
+
+@dataclass(frozen=True)
 class Config:
     """What a run was asked for, of which kit, on which cells.
 
@@ -319,7 +339,7 @@ class MedmnistC:
 
 @dataclass(frozen=True)
 class CleaningCounts:
-    """What `cleaning.CleaningTable.counts` says."""
+    """What `cleaning.CleaningTable.counts` says; as text a sentence."""
 
     images: Count
     kept: Count
@@ -331,6 +351,18 @@ class CleaningCounts:
     seconds: Amount
     dropped_by_decision: Count = 0
     decisions_sha256: str | None = None
+
+    def __str__(self) -> str:
+        removed = {
+            "junk": self.junk,
+            "copies of another image": self.exact_duplicates + self.near_duplicates,
+            "copies with different labels": self.label_conflicts,
+        }
+        found = ", ".join(f"{count:,} are {reason}" for reason, count in removed.items() if count)
+        told = f"{self.kept:,} of {self.images:,} images are kept" + (f"; {found}." if found else ".")
+        if self.suspected_labels is None:
+            return told
+        return f"{told} The labels of {self.suspected_labels:,} kept images are suspected to be wrong."
 
 
 @dataclass(frozen=True)
@@ -410,6 +442,11 @@ class Run:
     def weights(self) -> Path:
         """The trained weights."""
         return self.folder / WEIGHTS
+
+    @property
+    def log(self) -> Path:
+        """A line for every epoch."""
+        return self._path(Epoch)
 
     @property
     def submission(self) -> Path:
@@ -575,9 +612,8 @@ class Run:
         """
         config = self.read(Config)
         if not self.weights.exists():
-            raise KitError(
-                f"{self.folder} is not trained to its end: expected {WEIGHTS}. Run the same command again to resume."
-            )
+            finish = f": {config.commands[0]}" if config.commands else "."
+            raise KitError(f"{self.folder} is not trained to its end: expected {WEIGHTS}. Finish its training{finish}")
         return read_network(config.recipe, config.competition, self.weights)
 
     def gate(self, views: int) -> float | None:

@@ -4,7 +4,7 @@ Each function reads what the one before it wrote into the run folder; `run.Run` 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
-from bloodcells.cleaning.suspicion import examine_labels
 from bloodcells.cleaning.table import TABLE_FILES
 from bloodcells.codabench.packager import MODEL, package
 from bloodcells.codabench.worker import score
@@ -27,9 +26,11 @@ from bloodcells.lock import lock_in, sole_writer
 from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
 from bloodcells.measuring.explanation import confident_errors
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
-from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
+from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
+from bloodcells.progress import Show, progress_bars
 from bloodcells.recipe import Recipe
 from bloodcells.run import (
+    IN_ONE_GO,
     CleaningCounts,
     Config,
     Epoch,
@@ -38,17 +39,20 @@ from bloodcells.run import (
     MedmnistC,
     Metrics,
     Run,
+    Sitting,
     Summary,
     metrics_by_set,
 )
 from bloodcells.shipped import shipped
-from bloodcells.training.loop import IN_ONE_GO, Sitting, train
 
 SPLIT_SEED = 0
 """One split for all runs: a hold-out that moved with a run's seed would end up in another run's training."""
 
 CORRUPTION_SEEDS = {"validation": 1, "holdout": 2}
 """The composite corruption of each part is frozen: the same for every run on the same cells."""
+
+STEPS = ("clean and split", "train", "evaluate", "package and score", "report")
+"""Of `walk`, and after it the page, which the command line draws."""
 
 ZIP_TOLERANCE = 0.001
 """Share of the hold-out by which the zip's score may differ from the evaluation's: its backend computes the same in
@@ -77,7 +81,7 @@ def clean(
     folder: Path,
     settings: CleaningSettings,
     init: str | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Show | None = None,
     backbone: str = Recipe.backbone,
 ) -> CleaningTable:
     """Examine ``cells`` and write the decisions into ``folder``; with ``init``, the labels are examined too.
@@ -93,6 +97,8 @@ def clean(
     table = examine(cells, settings, progress)
     table.write(folder)
     if init is not None:
+        from bloodcells.cleaning.suspicion import examine_labels  # imports TensorFlow, which takes seconds
+
         table = examine_labels(cells, table, init, progress, backbone)
         table.write(folder)
     return table
@@ -108,7 +114,8 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
     run = Run(folder)
     if run.holds(Config):
         _refuse_other_decisions(run, settings)
-    table = examine(cells, settings)
+    with progress_bars() as progress:
+        table = examine(cells, settings, progress)
     cells = replace(cells, labels=table.label)
     split = split_cells(table.label[table.kept], table.cluster[table.kept], cells.competition.classes, SPLIT_SEED)
     in_source = Split(*(table.kept[getattr(split, part)] for part in PARTS))
@@ -130,7 +137,7 @@ def _say_lone_junk(cells: CellSet, table: CleaningTable) -> None:
     if lone:
         more = f" and {len(lone) - 5} more" if len(lone) > 5 else ""
         named = ", ".join(cells.name_of(index) for index in lone[:5]) + more
-        say(f"{len(lone)} odd pictures without copies are dropped as junk: {named}; --keep-lone keeps them")
+        say(f"{len(lone)} odd pictures without copies are dropped as junk: {named}. --keep-lone keeps them.")
 
 
 def parts_of(folder: Path, cells: CellSet) -> Parts:
@@ -164,6 +171,8 @@ def fit(
         KitError: ``model.py`` is not there for the zip, which is found before the training and not after it, another
             process writes to the folder, or what `loop.train` raises.
     """
+    from bloodcells.training.loop import train  # imports TensorFlow, which takes seconds
+
     shipped(MODEL)
     recipe = recipe.fitted_to(len(parts.train))
     with sole_writer(lock_in(folder)):
@@ -182,11 +191,11 @@ def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ..
     run, views = Run(folder), TTA_VIEWS[tta_level]
     network = run.network()
     sets = {(part, name): cells for part in CORRUPTION_SEEDS for name, cells in parts.sets(part).items()}
-    first = {key: predict_probabilities(network, cells.images) for key, cells in sets.items()}
+    first = _predicted(network, sets, 0)
     rows = [_measured(key, cells, 1, first[key]) for key, cells in sets.items()]
     submitted = first
     if tta_level:
-        all_views = {key: predict_probabilities(network, cells.images, tta_level) for key, cells in sets.items()}
+        all_views = _predicted(network, sets, tta_level)
         gate = max(choose_gate(first[key], all_views[key]) for key in sets if key[0] == "validation")
         submitted = {key: gated(first[key], all_views[key], gate) for key in sets}
         gated_rows = [_measured(key, cells, views, submitted[key]) for key, cells in sets.items()]
@@ -200,6 +209,17 @@ def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ..
         holdout = {name: ("holdout", name) for name in parts.sets("holdout")}
         run.write_errors({name: confident_errors(network, sets[key], submitted[key]) for name, key in holdout.items()})
     return run.add(*rows)
+
+
+def _predicted(
+    network: Network, sets: Mapping[tuple[str, str], CellSet], tta_level: int
+) -> dict[tuple[str, str], np.ndarray]:
+    probabilities = {}
+    with progress_bars() as show:
+        for place, (key, cells) in enumerate(sets.items(), start=1):
+            probabilities[key] = predict_probabilities(network, cells.images, tta_level)
+            show(f"measuring over {TTA_VIEWS[tta_level]} view(s)", place, len(sets), " ".join(key))
+    return probabilities
 
 
 def measure_medmnist_c(folder: Path, parts: Parts, images: int) -> ErrorRow:
@@ -263,6 +283,7 @@ def walk(
 
     @contextmanager
     def timed(stage: str) -> Iterator[None]:
+        say_step(stage)
         began = time.perf_counter()
         yield
         seconds[stage] = round(time.perf_counter() - began, 1)
@@ -270,7 +291,8 @@ def walk(
     with timed("clean and split"):
         parts = prepare(cells, folder, settings)
     sizes = {part: len(getattr(parts, part)) for part in PARTS}
-    say(f"{len(cells)} images, kept: {', '.join(f'{size} {part}' for part, size in sizes.items())}")
+    counts = run.read(CleaningCounts)
+    say(str(counts), "Split into " + ", ".join(f"{size:,} {part}" for part, size in sizes.items()) + " cells.")
     with timed("train"):
         fit(parts, recipe, folder, sitting)
     seconds["train"] = max(seconds["train"], round(sum(epoch.seconds for epoch in run.rows(Epoch)), 1))
@@ -278,9 +300,14 @@ def walk(
         measure(folder, parts, tta_level)
     with timed("package and score"):
         scores = submit(folder, parts, tta_level)
-    summary = Summary(cells.origin, run.read(CleaningCounts), sizes, TTA_VIEWS[tta_level], scores, seconds)
+    summary = Summary(cells.origin, counts, sizes, TTA_VIEWS[tta_level], scores, seconds)
     run.write(summary)
     return summary
+
+
+def say_step(stage: str) -> None:
+    """Say that one of ``STEPS`` begins."""
+    say(f"Step {STEPS.index(stage) + 1} of {len(STEPS)}: {stage}.")
 
 
 def _measured(key: tuple[str, str], cells: CellSet, views: int, probabilities: np.ndarray) -> Measurement:

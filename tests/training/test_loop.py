@@ -21,6 +21,7 @@ from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Environment, Epoch, Run
 from bloodcells.training import callbacks
 from bloodcells.training import loop as training
+from bloodcells.training.callbacks import ShowProgress
 
 pytestmark = pytest.mark.usefixtures("small_backbone", "no_graphs")
 HEAD = Phase("head", 1, "flips", 32, batch_size=16, learning_rate=2e-3, head_only=True)
@@ -115,7 +116,7 @@ def test_after_the_minutes_it_stops_at_the_end_of_an_epoch(cells, tmp_path):
 def test_a_complete_run_is_used_and_not_trained_again(complete, cells, capsys):
     before = (complete / "metrics.jsonl").read_bytes()
     training.train(cells, {"clean": cells}, CONFIG, complete)
-    assert "already trained" in capsys.readouterr().out
+    assert "is trained already" in capsys.readouterr().out
     assert (complete / "metrics.jsonl").read_bytes() == before
 
 
@@ -135,7 +136,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bits(complete, cells, tmp_pa
     training.train(cells, {"clean": cells}, CONFIG, run)
     output = capsys.readouterr().out
     assert f"epoch-{cut + 1:04d}.weights.h5 cannot be read" in output and "epoch-9999" not in output
-    assert (f"resumed after epoch {cut}" in output) == (cut > 0)
+    assert (f"The run goes on after epoch {cut} of 3." in output) == (cut > 0)
     assert [record.epoch for record in Run(run).rows(Epoch)] == [1, 2, 3]
     for one, other in zip(Run(run).network().get_weights(), Run(complete).network().get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -250,8 +251,24 @@ def test_fewer_cells_than_a_batch_are_refused_before_anything_is_written(cells, 
 
 def test_an_unfinished_run_has_no_network_yet(complete, tmp_path):
     cut_off_after(2, complete, tmp_path / "run")
-    with pytest.raises(KitError, match="is not trained to its end"):
+    with pytest.raises(KitError, match=r"is not trained to its end: .* Finish its training\."):
         Run(tmp_path / "run").network()
+    Run(tmp_path / "run").note_commands("bloodcells train --seed 1")
+    with pytest.raises(KitError, match=r"Finish its training: bloodcells train --seed 1$"):
+        Run(tmp_path / "run").network()
+
+
+@pytest.mark.parametrize(("cut", "told"), [(0, "with the first epoch, since none was kept"), (2, "after epoch 2 of 3")])
+def test_an_interruption_says_where_the_same_command_goes_on(complete, cells, tmp_path, monkeypatch, cut, told):
+    cut_off_after(cut, complete, tmp_path / "run")
+
+    def interrupted(callback, batch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ShowProgress, "on_train_batch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt) as end:
+        training.train(cells, {}, CONFIG, tmp_path / "run")
+    assert end.value.__notes__ == [f"the same command goes on {told}"]
 
 
 def test_truncated_weights_are_told_as_such(complete, tmp_path):

@@ -59,10 +59,10 @@ def score_with_worker(
     try:
         scores = score(zip_path, test_set, work, tell=tell, sandbox=sandbox)
     except SubmissionFailed as error:
-        tell(f"{error}. The other environment decides")
+        tell(f"{error}. The other environment decides.")
         failed_here = str(error)
     else:
-        tell(f"the same with {python}")
+        tell(f"Now with {python}.")
         return scores, agree(zip_path, test_set, work, python, sandbox)
     there = work / "worker"
     scores = score(zip_path, test_set, there, python=python, tell=tell, sandbox=sandbox)

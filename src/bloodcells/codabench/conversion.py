@@ -48,7 +48,7 @@ def _converted_by_tensorflow(network: keras.Model) -> bytes:
         given, made = Path(folder) / "network.keras", Path(folder) / "network.tflite"
         network.save(given)
         command = [sys.executable, "-m", __name__, str(given), str(made)]
-        environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise KitError((done.stderr.strip().splitlines() or [f"{command} ended with {done.returncode}"])[-1])

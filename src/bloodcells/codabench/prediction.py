@@ -38,7 +38,7 @@ def prediction_run(parts: Parts, work: Path, machine: Machine, tell: Tell) -> tu
         if error.at_a_limit:
             raise
         canonical = error
-    tell("prediction run: failed, tries again from the submission's own folder")
+    tell("The prediction failed; it is tried again from the submission's own folder.")
     shutil.rmtree(work / "prediction", ignore_errors=True)
     try:
         ended = run_program(_lay_out_prediction(parts, work), "predictions.csv", machine, "ingested_program")

@@ -111,11 +111,11 @@ def _files_below(folder: Path) -> dict[str, bytes]:
 
 def describe_run(record: Mapping[str, Any]) -> list[str]:
     """What ``run.json`` says beyond the score, line by line: time and memory against the limits, and the remarks."""
-    limits = f"memory {record['prediction']['peak_memory'] / 1e9:.2f} GB of {record['memory_limit'] / 1e9:.2f} GB"
+    limits = f"It took {record['prediction']['peak_memory'] / 1e9:.2f} GB of {record['memory_limit'] / 1e9:.2f} GB"
     if record["check"]:
         projected = f"{record['check']['projected_seconds']:.0f} s of {record['time_limit']:.0f} s"
-        limits = f"time for {record['check']['hidden_images']:,} images, projected: {projected}; {limits}"
-    return [limits, *(f"remark: {remark}" for remark in record["remarks"])]
+        limits += f"; {record['check']['hidden_images']:,} images would take {projected}"
+    return [f"{limits}.", *(f"remark: {remark}" for remark in record["remarks"])]
 
 
 def _score_task(
@@ -123,22 +123,22 @@ def _score_task(
 ) -> dict[str, float]:
     _clear(work)
     competition, remarks = task.cells.competition, list[str]()
-    tell("zip: is unpacked and looked into")
+    tell("Unpacking the zip and looking into it.")
     try:
         remarks += _unpack(zip_path, work / "submission", competition)
         remarks += _inspection_run(competition, work, machine)
-        tell(f"prediction run: {len(task.cells):,} images, at most {machine.seconds:.0f} s")
+        tell(f"Predicting {len(task.cells):,} images, in at most {machine.seconds:.0f} s.")
         prediction, path_remarks = prediction_run(parts, work, machine, tell)
         metadata = metadata_in(prediction)
         remarks += path_remarks
-        tell(f"prediction run: {prediction.end.seconds:.1f} s")
+        tell(f"The prediction took {prediction.end.seconds:.1f} s.")
         check: dict[str, float] = {}
         if checks:
-            tell("check run: other orders, types and numbers of images")
+            tell("Trying other orders, types and numbers of images.")
             predicted = labels_in(prediction)
             check, check_remarks = _check_run(predicted, not path_remarks, task.cells, work, machine)
             remarks += check_remarks
-        tell("scoring run")
+        tell("Scoring the labels.")
         scoring = _scoring_run(prediction, parts, work, machine)
         scores = _read_scores(scoring, task.columns)
     except SubmissionFailed as error:

@@ -1,7 +1,6 @@
-"""What training does after a step and after an epoch: stop at NaN, measure, keep a checkpoint."""
+"""What training does after a step and after an epoch: stop at NaN, say how far it is, measure, keep a checkpoint."""
 
 import math
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,8 @@ from bloodcells.errors import KitError, say
 from bloodcells.files import replacing
 from bloodcells.measuring.evaluation import label_metrics
 from bloodcells.network.inference import predict_probabilities
+from bloodcells.progress import Show
+from bloodcells.recipe import Recipe
 from bloodcells.run import Epoch, Run
 
 REST = 60.0
@@ -73,6 +74,42 @@ class StopInTime(keras.callbacks.Callback):
         self.model.stop_training = now + self.longest > self.ends
 
 
+class ShowProgress(keras.callbacks.Callback):
+    """Shows phase, epoch and step, and about how many minutes the training still takes.
+
+    A step is expected to take as long for a pixel as those of this phase so far, measuring between epochs included.
+    """
+
+    def __init__(self, show: Show, recipe: Recipe, phase: int, cells: int) -> None:
+        """Keep the place of the ``phase`` in the ``recipe``, for so many training ``cells``."""
+        super().__init__()
+        self.show = show
+        self.steps = recipe.phases[phase].steps_in_epoch(cells)
+        self.pixels = recipe.phases[phase].pixels_in_epoch(cells) / self.steps
+        self.left = sum(one.epochs * one.pixels_in_epoch(cells) for one in recipe.phases[phase:])
+        self.before = sum(one.epochs for one in recipe.phases[:phase])
+        self.place = f"phase {phase + 1} of {len(recipe.phases)} ({recipe.phases[phase].name}), epoch"
+        self.epochs, self.trained = recipe.epochs, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note which epoch it is."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the step. The first of a phase takes far longer than the others and starts the clock."""
+        now = time.monotonic()
+        if not self.trained:
+            self.began = now
+        self.trained += 1
+        step = f"{self.place} {self.epoch + 1} of {self.epochs}"
+        remark = f"loss {float((logs or {})['loss']):.3f}"
+        if self.trained > 1:
+            speed = (self.trained - 1) * self.pixels / max(now - self.began, 1e-9)
+            done = ((self.epoch - self.before) * self.steps + batch + 1) * self.pixels
+            remark += f", about {max(1, round((self.left - done) / speed / 60))} min of training left"
+        self.show(step, batch + 1, self.steps, remark)
+
+
 class EpochEnd(keras.callbacks.Callback):
     """After an epoch, write its line of metrics; once in `REST` seconds and at the end, measure and keep a checkpoint.
 
@@ -80,10 +117,10 @@ class EpochEnd(keras.callbacks.Callback):
     resumed run drops lines without a checkpoint and could not make one that is missing.
     """
 
-    def __init__(self, run: Run, phase: str, validation: Mapping[str, CellSet], images: int) -> None:
-        """Keep where and on what; ``images`` is the number trained on in an epoch."""
+    def __init__(self, run: Run, phase: str, validation: Mapping[str, CellSet], images: int, epochs: int) -> None:
+        """Keep where and on what; ``images`` are trained on in an epoch, of which the training has ``epochs``."""
         super().__init__()
-        self.run, self.phase, self.validation, self.images = run, phase, validation, images
+        self.run, self.phase, self.validation, self.images, self.epochs = run, phase, validation, images, epochs
         self.kept = time.monotonic()
         self.unkept: Epoch | None = None
 
@@ -124,10 +161,9 @@ class EpochEnd(keras.callbacks.Callback):
 
     def _write(self, done: Epoch) -> None:
         self.run.add(done)
-        measured = "".join(f"{name} {accuracy:.4f}, " for name, accuracy in done.validation.items())
-        if sys.stdout.isatty():
-            print()  # below Keras' progress bar
-        say(f"epoch {done.epoch} ({done.phase}): {measured}{done.images_per_second} images/s")
+        measured = ", ".join(f"{accuracy:.4f} {name}" for name, accuracy in done.validation.items())
+        told = f"validation accuracy {measured}; " if measured else ""
+        say(f"epoch {done.epoch} of {self.epochs} ({done.phase}): {told}{done.images_per_second} images/s")
 
     def _accuracy(self, cells: CellSet) -> float:
         predicted = predict_probabilities(self.model, cells.images).argmax(axis=1)

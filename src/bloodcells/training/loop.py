@@ -7,9 +7,8 @@ if nothing had stopped; elsewhere sums are taken in another order, and it is as 
 """
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,34 +21,15 @@ from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError, OutOfTime, say
 from bloodcells.network.network import BACKBONES, backbone_of, build_network
+from bloodcells.progress import Show, progress_bars
 from bloodcells.recipe import Phase, Recipe
-from bloodcells.run import FROM_PYTHON, Config, Environment, Request, Run, load_weights
-from bloodcells.training.callbacks import EpochEnd, SameDraws, StopInTime, StopOnNaN
+from bloodcells.run import IN_ONE_GO, Config, Environment, Run, Sitting, load_weights
+from bloodcells.training.callbacks import EpochEnd, SameDraws, ShowProgress, StopInTime, StopOnNaN
 from bloodcells.training.cpu_layers import faster_on_cpu
 from bloodcells.training.devices import computing_in, dtype_policy, spread_over
 from bloodcells.training.losses import training_loss
 from bloodcells.training.memory import keep_freed_memory
 from bloodcells.training.start import initialise
-
-
-@dataclass(frozen=True)
-class Sitting:
-    """What one command adds to a run, which may take several.
-
-    Attributes:
-        request: what the user typed, to be recorded.
-        devices: among which every batch is shared out, as `devices.spread_over` says; None for all GPUs, as far as
-            they divide the batches of the recipe.
-        minutes: training stops at the last end of an epoch that fits into them; None for never.
-    """
-
-    request: Request = FROM_PYTHON
-    devices: int | None = None
-    minutes: float | None = None
-
-
-IN_ONE_GO = Sitting()
-"""From Python, to the end."""
 
 
 def train(
@@ -85,10 +65,10 @@ def train(
     run = Run(folder)
     run.begin(Config.of(recipe, training, sitting.request, run.decisions_sha256), _environment())
     if run.weights.exists():
-        say(f"{folder} is already trained; its weights are used")
+        say(f"{folder} is trained already; its weights are used.")
         return run.network()
     if not accelerators():
-        say("no GPU found: training runs on the CPU")
+        say("No GPU was found: the training runs on the CPU.")
 
     keep_freed_memory()
     with scope():
@@ -96,6 +76,8 @@ def train(
     if done == 0:
         initialise(network, recipe.init, recipe.backbone, training.competition.classes)
     run.go_on_in(_environment(done))
+    say(f"Training {recipe.epochs - done} of {recipe.epochs} epochs on {len(training):,} cells; {run.log} gets a line "
+        "for each.")  # fmt: skip
     stop = [StopInTime(sitting.minutes)] if sitting.minutes is not None else []
     for span in _spans(recipe):
         if done >= span.last:
@@ -105,7 +87,8 @@ def train(
                 if done > 0:
                     network = _at_size(span.phase.working_size, network, recipe, training.competition)
                 _compile(network, span.phase, recipe, len(training))
-        done = _fit(network, training, validation, recipe.seed, span, done, run, stop)
+        with _told_where_it_goes_on(run, recipe.epochs), progress_bars() as show:
+            done = _fit(network, training, validation, recipe, span, done, run, show, stop)
         if network.stop_training and done < recipe.epochs:
             raise OutOfTime(
                 f"{sitting.minutes:g} minutes are over after epoch {done} of {recipe.epochs}. "
@@ -115,32 +98,45 @@ def train(
         return _save_plain(network, recipe, training.competition, beside)
 
 
+@contextmanager
+def _told_where_it_goes_on(run: Run, epochs: int) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        kept = next(iter(run.checkpoints(epochs)), 0)
+        goes_on = f"after epoch {kept} of {epochs}" if kept else "with the first epoch, since none was kept"
+        interruption.add_note(f"the same command goes on {goes_on}")
+        raise
+
+
 def _fit(
     network: keras.Model,
     training: CellSet,
     validation: Mapping[str, CellSet],
-    seed: int,
+    recipe: Recipe,
     span: "_Span",
     done: int,
     run: Run,
+    show: Show,
     stop: Sequence[keras.callbacks.Callback],
 ) -> int:
     """Train the epochs of a phase that are not ``done`` yet, or those until ``stop``; return how many are done then."""
     phase = span.phase
     steps, passes = phase.steps_in_epoch(len(training)), (done * phase.repeats, span.last * phase.repeats)
     history = network.fit(
-        training_batches(training, phase.policy, phase.batch_size, seed, *passes, phase.untouched),
+        training_batches(training, phase.policy, phase.batch_size, recipe.seed, *passes, phase.untouched),
         initial_epoch=done,
         epochs=span.last,
         steps_per_epoch=steps,
         shuffle=False,
         callbacks=[
-            SameDraws(seed),
+            SameDraws(recipe.seed),
             StopOnNaN(),
-            EpochEnd(run, phase.name, validation, phase.batch_size * steps),
+            ShowProgress(show, recipe, span.place, len(training)),
+            EpochEnd(run, phase.name, validation, phase.batch_size * steps, recipe.epochs),
             *stop,
         ],
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=0,
     )
     return done + len(history.epoch)
 
@@ -188,17 +184,18 @@ def _at_size(working_size: int, network: keras.Model, recipe: Recipe, competitio
 
 
 class _Span(NamedTuple):
-    """A phase, and the epochs of the run before it and at its end."""
+    """A phase, its place in the recipe, and the epochs of the run before it and at its end."""
 
     phase: Phase
+    place: int
     first: int
     last: int
 
 
 def _spans(recipe: Recipe) -> Iterator[_Span]:
     first = 0
-    for phase in recipe.phases:
-        yield _Span(phase, first, first + phase.epochs)
+    for place, phase in enumerate(recipe.phases):
+        yield _Span(phase, place, first, first + phase.epochs)
         first += phase.epochs
 
 
@@ -256,7 +253,7 @@ def _resumed(recipe: Recipe, training: CellSet, run: Run) -> tuple[keras.Model, 
             say(f"{checkpoint} {error}; the one before it is tried")
             continue
         run.drop_epochs_after(done)
-        say(f"resumed after epoch {done}")
+        say(f"The run goes on after epoch {done} of {recipe.epochs}.")
         return network, done
     run.drop_epochs_after(0)
     keras.utils.set_random_seed(recipe.seed)
