@@ -67,6 +67,17 @@ def test_a_picture_in_other_colours_is_another_picture(sound):
     assert Comparison(patches, tints(images)).similarities(*pair) == -1
 
 
+def test_a_grey_copy_is_a_copy(sound):
+    """Its tint was taken from it; another cell stays another in grey."""
+    coloured = sound.images[:20]
+    grey = np.stack([np.asarray(Image.fromarray(image).convert("L").convert("RGB")) for image in coloured])
+    both, own = np.concatenate([coloured, grey]), np.arange(20)
+    compared = Comparison(registered(both), tints(both))
+    assert np.abs(tints(coloured)).max(axis=1).min() > 2
+    assert (compared.similarities(own, own + 20, np.zeros(20, int)) > 0.97).all()
+    assert (compared.similarities(own, np.roll(own, 1) + 20, np.zeros(20, int)) < 0.9).all()
+
+
 def test_a_shift_between_pixels_and_a_crop_are_aligned_twice(sound):
     """One step of a first derivative is not enough for a whole pixel and a twentieth of growth."""
     images = sound.images[:40]

@@ -1,6 +1,7 @@
 """The junk score: unrelated pictures stand out alone, sound cells do not."""
 
 import numpy as np
+import pytest
 from competitions import BLOOD
 from PIL import Image
 from sklearn.datasets import load_sample_images
@@ -49,6 +50,24 @@ def test_the_evidence_is_named(sound):
     images = np.concatenate([sound.images, flat, shuffled.reshape(1, 96, 96, 3), cartoon_face()[None]])
     _, evidence, junk = scored(images)
     assert evidence[-3:].tolist() == ["flat", "structure", "colour"] and junk[-3:].all()
+
+
+@pytest.mark.parametrize("left", [0, 128, 255])
+def test_a_picture_that_was_cut_off_is_junk(sound, left):
+    """What a decoder leaves of half a file: black, grey or white below."""
+    half = sound.images[:1].copy()
+    half[:, 48:] = left
+    _, evidence, junk = scored(np.concatenate([sound.images, half]))
+    assert junk[-1] and evidence[-1] == "truncated"
+    assert not junk[:-1].any()
+
+
+def test_an_even_bottom_is_no_evidence_where_it_is_usual_or_the_top_is_even_too(sound):
+    floor, padded = sound.images.copy(), sound.images.copy()
+    floor[::10, 80:] = 200
+    padded[0, :16] = padded[0, 80:] = 255
+    assert "truncated" not in scored(floor)[1]
+    assert scored(padded)[1][0] != "truncated"
 
 
 def test_what_is_left_is_usual_by_its_own_measure(sound):
@@ -101,7 +120,7 @@ def test_what_was_junk_once_keeps_the_score_that_said_so():
     colours[1_000:1_400, 2_000:2_400] = 9_000 * np.eye(400, dtype=np.uint16)
     colours[1_400, 4_000] = 9_000
     structure = np.random.default_rng(0).normal(3, 1, (1_401, 3))
-    looks = Appearance(colours, structure, np.full(1_401, 50.0), 9_216)
+    looks = Appearance(colours, structure, np.full(1_401, 50.0), np.zeros(1_401), 9_216)
     scores, _, junk = junk_scores(looks, np.full(1_401, -1), np.ones(1_401, bool), 1.0)
     assert junk[1_000:].all() and not junk[:1_000].any()
     assert scores[1_400] >= 1

@@ -4,7 +4,7 @@ A perceptual hash sees 64 signs of a grey thumbnail: all flat images share one, 
 What two cells do not share is their texture. So both patches are reduced to a band of fine detail, and the second is
 explained as a mixture of the first and its derivatives for a small shift and a small growth; the motion this implies
 is carried out, and the fit repeated. The correlation is then 0.98 to 1 for a copy, and at most 0.94 for another cell.
-As it is a correlation of grey, pictures of clearly different tint are not compared.
+As it is a correlation of grey, pictures of clearly different tint are not compared, but where one has no colour at all.
 
 Source: P. Simard, Y. LeCun, J. Denker, *Efficient pattern recognition using a new transformation distance* (1992).
 """
@@ -22,14 +22,20 @@ _PROMISING, _SETTLED = 0.7, 0.98  # between these, the first alignment is improv
 _MOST_MOTION = 1.0  # patch pixels, the reach of a first derivative
 _FAINT = 0.3  # grey levels of detail below which a patch shows nothing to compare
 _MOST_TINT = 25.0  # grey levels: a copy 15 % brighter differs by up to 17, half of all pairs of cells by 13
+_COLOURLESS = 2.0  # grey levels by which the channels of a grey picture differ on average, after JPEG
 _CHUNK = 256
 _POSITION = np.arange(PATCH, dtype=np.float32) - (PATCH - 1) / 2
 
 
 def tints(images: np.ndarray) -> np.ndarray:
-    """How much more red and blue than green (N, S, S, 3) uint8 images are on average: (N, 2) float64, grey levels."""
-    mean = images[:, 1::4, 1::4].mean(axis=(1, 2), dtype=np.float64)  # one pixel of sixteen says it as well
-    return mean[:, (0, 2)] - mean[:, 1:2]
+    """How much more red and blue than green (N, S, S, 3) uint8 images are on average: (N, 2) float64, grey levels.
+
+    It is NaN for a picture without colour, whose tint was taken from it.
+    """
+    pixels = images[:, 1::4, 1::4].astype(np.int16)  # one of sixteen says it as well
+    excess = pixels[..., (0, 2)] - pixels[..., 1:2]
+    without_colour = np.abs(excess).mean(axis=(1, 2, 3)) < _COLOURLESS
+    return np.where(without_colour[:, None], np.nan, excess.mean(axis=(1, 2)))
 
 
 class Comparison:
@@ -63,7 +69,7 @@ class Comparison:
         """
         result = np.full(len(first), -1.0)
         comparable = ~self._faint[first] & ~self._faint[second]
-        comparable &= np.abs(self._tints[first] - self._tints[second]).max(axis=1, initial=0) <= _MOST_TINT
+        comparable &= ~(np.abs(self._tints[first] - self._tints[second]) > _MOST_TINT).any(axis=1)
         for one in range(8 * len(SCALES)):
             chosen = np.flatnonzero((view == one) & comparable)
             for start in range(0, len(chosen), _CHUNK):

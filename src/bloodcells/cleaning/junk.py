@@ -1,8 +1,10 @@
 """How little an image looks like the others: a score that needs neither copies nor labels.
 
-Three kinds of evidence. A **flat** image shows nothing, whatever the others look like. The rest is measured against
+Four kinds of evidence. A **flat** image shows nothing, whatever the others look like. The rest is measured against
 the set itself:
 
+* **truncated**: how much of the height is one even area at the bottom, as decoders leave it of a file that was cut off.
+  Where many images end like that, it is how they look.
 * **colour**: how far the pixels lie, on average, from the colours that the set holds in common. Stained smears use
   a small corner of the colour cube; photographs, cartoons and screenshots leave it.
 * **structure**: the robust Mahalanobis distance of contrast, sharpness at four scales and brightness from the centre
@@ -29,12 +31,15 @@ _COLOUR_LIMIT = 0.6  # steps: the oddest of 11,948 real cells has 0.17, a cartoo
 _SMALL_SET = 200  # images at which the limit doubles: a second stain of 3 % is then six images, too few to be common
 _TAIL = 6.6  # how often the step from the median to the inner four fifths is made from the median to the limit
 _FLAT_LIMIT = 4.0  # grey levels of standard deviation: an empty field has 2, the palest real cell 19
+_EVEN_LIMIT = 0.5  # grey levels of standard deviation in every row of such an area; no row at a real cell's edge
+_TRUNCATED_LIMIT = 1 / 12  # of the height: none of 11,948 real cells has 1/24
+_TRUNCATED_SHARE = 0.05  # share of images from which an even bottom is usual
 _RIDGE = 0.05  # added to the variances: sharpness at neighbouring scales is nearly collinear
 _FEWEST = 30  # images below which a set cannot say what is usual
 _CHUNK = 256
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
-EVIDENCE = ("flat", "colour", "structure")
+EVIDENCE = ("flat", "truncated", "colour", "structure")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +50,14 @@ class Appearance:
         colours: (N, 4096) uint16, pixels per colour.
         structure: (N, F) float64, contrast, sharpness and brightness profile.
         contrast: (N,) float64, standard deviation of the grey levels.
+        truncated: (N,) float64, share of the height that is even at the bottom, 0 where the top is even too.
         n_pixels: pixels of an image.
     """
 
     colours: np.ndarray
     structure: np.ndarray
     contrast: np.ndarray
+    truncated: np.ndarray
     n_pixels: int
 
     def __len__(self) -> int:
@@ -59,15 +66,23 @@ class Appearance:
 
 def appearance(images: np.ndarray, progress: Progress | None = None) -> Appearance:
     """Measure (N, S, S, 3) uint8 images; ``progress`` is called with the number measured so far and of all."""
-    colours, structures = [], []
+    colours, structures, truncated = [], [], []
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK]
         colours.append(_colour_counts(chunk))
-        structures.append(_structure(chunk))
+        grey = chunk @ _GREY
+        structures.append(_structure(grey))
+        truncated.append(_truncated(grey))
         if progress:
             progress(start + len(chunk), len(images))
     structure = np.concatenate(structures)
-    return Appearance(np.concatenate(colours), structure, np.expm1(structure[:, 0]), images.shape[1] * images.shape[2])
+    return Appearance(
+        np.concatenate(colours),
+        structure,
+        np.expm1(structure[:, 0]),
+        np.concatenate(truncated),
+        images.shape[1] * images.shape[2],
+    )
 
 
 def junk_scores(
@@ -95,21 +110,42 @@ def junk_scores(
         eligible = np.flatnonzero(usual & ~junk)
         population = eligible[np.unique(groups[eligible], return_index=True)[1]]
         parts = _evidence_scores(looks, population)
-        scores = np.maximum(parts[0], np.hypot(*parts[1:]))
+        scores = np.maximum(parts[:2].max(axis=0), np.hypot(*parts[2:]))
         newly = (scores >= threshold) & ~junk
         worst[newly] = scores[newly]
         junk |= newly
         if not newly[eligible].any():
-            strongest = np.where(parts[0] >= threshold, 0, 1 + parts[1:].argmax(axis=0))
+            alone, together = parts[:2].argmax(axis=0), 2 + parts[2:].argmax(axis=0)
+            strongest = np.where(parts[:2].max(axis=0) >= threshold, alone, together)
             return np.maximum(worst, scores), np.array(EVIDENCE)[strongest], junk
 
 
 def _evidence_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
-    """(3, M) float64, one row per kind of ``EVIDENCE``."""
+    """(4, M) float64, one row per kind of ``EVIDENCE``."""
     flat = _FLAT_LIMIT / np.maximum(looks.contrast, 0.1 * _FLAT_LIMIT)
     if len(population) < _FEWEST:
-        return np.stack([flat, np.zeros_like(flat), np.zeros_like(flat)])
-    return np.stack([flat, _colour_scores(looks, population), _structure_scores(looks, population)])
+        return np.stack([flat, *np.zeros((3, len(flat)))])
+    return np.stack(
+        [
+            flat,
+            _truncated_scores(looks, population),
+            _colour_scores(looks, population),
+            _structure_scores(looks, population),
+        ]
+    )
+
+
+def _truncated(grey: np.ndarray) -> np.ndarray:
+    even = grey.std(axis=2) < _EVEN_LIMIT
+    at_bottom = np.cumprod(even[:, ::-1], axis=1).mean(axis=1)
+    return np.where(even[:, 0], 0.0, at_bottom)
+
+
+def _truncated_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
+    """The even share of the height, in units of its limit; 0 where many images have it."""
+    scores = looks.truncated / _TRUNCATED_LIMIT
+    usual = (scores[population] >= 1).mean() > _TRUNCATED_SHARE
+    return np.zeros_like(scores) if usual else scores
 
 
 def _colour_counts(images: np.ndarray) -> np.ndarray:
@@ -129,8 +165,7 @@ def _colour_scores(looks: Appearance, population: np.ndarray) -> np.ndarray:
     return looks.colours @ distance / looks.n_pixels / limit
 
 
-def _structure(images: np.ndarray) -> np.ndarray:
-    grey = images @ _GREY
+def _structure(grey: np.ndarray) -> np.ndarray:
     size = grey.shape[1]
     across, down = np.abs(np.diff(grey, axis=2)), np.abs(np.diff(grey, axis=1))
     columns = [np.log1p(grey.std(axis=(1, 2))), (across < 4).mean(axis=(1, 2)), np.log1p(across.std(axis=(1, 2)))]
