@@ -92,7 +92,7 @@ def test_pictures_that_are_no_cells_go_the_whole_way(
     told = ("--data", "train", "--competition", "small.toml", "--recipe", "recipe.toml", "--init", "scratch")
     bloodcells("run", *told, "--tta", "0", "--out", "run")
     said = capsys.readouterr().out
-    assert "upload run/submission.zip" in said and "do not upload" not in said
+    assert "Upload run/submission.zip." in said and "do not upload" not in said
     run = Run(Path("run"))
     scores = json.loads((run.score("clean") / "scores.json").read_text())
     assert set(scores) == {"accuracy", "balanced_accuracy", "macro_f1", "duration"}

@@ -1,4 +1,4 @@
-"""What the README shows works: its commands parse and its paths exist."""
+"""What the README and the pages of its guide show works: their commands parse and their paths exist."""
 
 import importlib.util
 import re
@@ -11,9 +11,10 @@ from bloodcells.cli import _parser
 from bloodcells.competition import VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "reports" / "guide").glob("*.md")))
+GUIDE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 BLOCKS = {"shell": "", "text": ""}
-for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
+for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE):
     BLOCKS[language or "shell"] += block
 COMMANDS = [line.split("#")[0].strip() for line in BLOCKS["shell"].splitlines()]
 OF_OTHERS = {"--help", "--no-deps", "--notebooks"}
@@ -27,12 +28,13 @@ def test_command_parses(command: str) -> None:
 
 
 def test_every_verb_is_described_and_no_other() -> None:
-    listed = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    page = (REPOSITORY / "reports" / "guide" / "verbs.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     (verbs,) = [action.choices for action in _parser()._actions if isinstance(action.choices, dict)]
     assert sorted(listed) == sorted(verbs)
 
 
-@pytest.mark.parametrize("option", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) - OF_OTHERS))
+@pytest.mark.parametrize("option", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", GUIDE)) - OF_OTHERS))
 def test_option_exists(option: str) -> None:
     (verbs,) = [action.choices for action in _parser()._actions if isinstance(action.choices, dict)]
     assert any(option in verb._option_string_actions for verb in verbs.values())
@@ -51,9 +53,19 @@ def test_every_other_command_exists() -> None:
             assert importlib.util.find_spec(words[2]), words
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https:)([^)]+)\)", README))))
-def test_linked_file_exists(target: str) -> None:
-    assert (REPOSITORY / target).exists()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_readme_is_short_and_leads_to_every_page_of_the_guide() -> None:
+    readme, *guide = PAGES
+    text = readme.read_text(encoding="utf-8")
+    assert len(text.split()) <= 1100
+    assert [page.name for page in guide if f"](reports/guide/{page.name})" not in text] == []
+    first_screen = "\n".join(text.splitlines()[:12])
+    assert all(f"\n{command}" in first_screen for command in ("pip install", "make run", "make test"))
 
 
 def test_the_tree_shows_what_is_there() -> None:
@@ -70,6 +82,6 @@ def test_the_tree_shows_what_is_there() -> None:
 
 def test_variables_are_read() -> None:
     source = (REPOSITORY / "src" / "bloodcells" / "notebook.py").read_text(encoding="utf-8")
-    named = set(re.findall(r"BLOODCELLS_\w+", README)) - {VARIABLE}
+    named = set(re.findall(r"BLOODCELLS_\w+", GUIDE)) - {VARIABLE}
     named = {name.removeprefix("BLOODCELLS_") for name in named}
     assert named and all(f'"{name}"' in source for name in named)

@@ -51,7 +51,7 @@ def made_pages(repository: Path) -> Iterator[Path]:
     yield write_benchmark_page(reports / "cleaning")
     yield write_speed_page(reports / "speed")
     yield write_model_card(repository / "src" / "bloodcells" / "weights")
-    yield write_readme(repository / "README.md", reports)
+    yield from write_readme(repository / "README.md", reports)
     yield write_story(reports)
     yield build_report(reports)
 

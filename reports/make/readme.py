@@ -1,8 +1,7 @@
 """The parts of the README that are made: its picture, and its tables of published results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.errors import KitError
@@ -11,41 +10,52 @@ from bloodcells.pages.galleries import clean_beside_composite
 from bloodcells.pages.plots import save_figure
 from bloodcells.pages.record import RunRecord, read_records
 from bloodcells.pages.tables import accuracy_interval, markdown_table
-from bloodcells.pages.words import VIEWS, hardware, start_in_words
+from bloodcells.pages.words import hardware, start_in_words
 from reports.make.speed_page import score_table
 
 PICTURE = "smear.png"
 TIMING = Path("speed") / "score.json"
+COSTS = Path("guide") / "costs.md"
+ROWS = 3
+"""Runs of the kit that the table shows."""
 
 _BASELINES = (
-    ("the system this kit re-implements: EfficientNetB3", "0.81 (hidden set)", "0.99 (own validation)", "", ""),
+    ("the published EfficientNetB3 that this kit re-implements", "0.81 (hidden set)", "0.99 (validation)", ""),
     ("[best of 192 teams](https://github.com/Luca-Olivieri/blood_cells_classifier): ConvNeXtXLarge, 350 M parameters",
-     "0.9687 (hidden set)", "", "", ""),
+     "0.9687 (hidden set)", "not published", ""),
 )  # fmt: skip
-_COLUMNS = ("system", "accuracy, corrupted", "accuracy, clean", "n", "one run")
+_COLUMNS = ("system", "accuracy, corrupted", "accuracy, clean", "n")
 _NONE_YET = "no run is published yet"
 
 
-def write_readme(readme: Path, reports: Path) -> Path:
-    """Draw the picture into ``reports`` and put the tables into ``readme``; return its path.
+def write_readme(readme: Path, reports: Path) -> Iterator[Path]:
+    """Draw the picture into ``reports``, and put the tables into ``readme`` and its page of costs; give their paths.
 
     Raises:
-        KitError: a record is missing or damaged, or the README lacks a pair of markers.
+        KitError: a record is missing or damaged, or a page lacks a pair of markers.
     """
     draw_picture(reports / PICTURE)
-    timing = read_json(reports / TIMING)
-    write_text(readme, filled(readme.read_text(encoding="utf-8"), read_records(reports), timing, reports.name))
-    return readme
+    records = read_records(reports)
+    tables = {
+        readme: {"results": results_table(records, reports.name)},
+        reports / COSTS: {
+            "costs": cost_table(list(records.values())),
+            "timing": score_table(read_json(reports / TIMING)),
+        },
+    }
+    for page, own in tables.items():
+        write_text(page, filled(page.read_text(encoding="utf-8"), own))
+        yield page
 
 
 def results_table(records: Mapping[str, RunRecord], reports: str) -> str:
-    """The baselines and a row for each record, by its page; links lead into the folder ``reports``.
+    """The baselines and the first ``ROWS`` records, by their pages; links lead into the folder ``reports``.
 
     What a command of the kit makes comes before what it does not.
     """
-    ordered = sorted(records.items(), key=lambda one: bool(one[1].config.note))
+    ordered = sorted(records.items(), key=lambda one: bool(one[1].config.note))[:ROWS]
     rows = [_result_row(record, f"{reports}/{page}/index.md") for page, record in ordered] or [
-        ("this kit", _NONE_YET, "", "", "")
+        ("this kit", _NONE_YET, "", "")
     ]
     return markdown_table(_COLUMNS, [*_BASELINES, *rows])
 
@@ -64,31 +74,20 @@ def cost_table(records: Sequence[RunRecord]) -> str:
     return markdown_table(columns, rows or [(_NONE_YET, *[""] * 6)])
 
 
-def filled(readme: str, records: Mapping[str, RunRecord], timing: Mapping[str, Any], reports: str) -> str:
-    """``readme`` with its generated tables made anew; the rest is kept as it is.
-
-    Args:
-        readme: the text.
-        records: of the published runs, by page.
-        timing: of the zips, as ``tests/benchmarks/score_timing.py`` writes it.
-        reports: the folder that links lead into.
+def filled(page: str, tables: Mapping[str, str]) -> str:
+    """The text ``page`` with each of the ``tables`` between the markers of its name; the rest is kept as it is.
 
     Raises:
         KitError: a pair of marker comments is missing.
     """
-    tables = {
-        "results": results_table(records, reports),
-        "costs": cost_table(list(records.values())),
-        "timing": score_table(timing),
-    }
     for block, table in tables.items():
         begin, end = f"<!-- {block}: made by make reports -->", f"<!-- end of {block} -->"
-        before, found, rest = readme.partition(begin)
+        before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            raise KitError(f"the README lacks its {block}: expected the lines {begin} and {end}. Put them back.")
-        readme = f"{before}{begin}\n{table}{end}{after}"
-    return readme
+            raise KitError(f"the page lacks its {block}: expected the lines {begin} and {end}. Put them back.")
+        page = f"{before}{begin}\n{table}{end}{after}"
+    return page
 
 
 def draw_picture(path: Path) -> None:
@@ -101,18 +100,16 @@ def draw_picture(path: Path) -> None:
 
 def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:
     config, summary = record.config, record.summary
-    recipe, n = config.recipe, summary.parts["holdout"]
-    made = "weights of the kit" if config.note else f"`{config.recipe_name or 'own settings'}`"
+    n, minutes = summary.parts["holdout"], sum(record.seconds.values()) / 60
+    cores = record.environment.cores
 
     def scored(name: str) -> str:
         accuracy = summary.scores[name]["accuracy"]
         low, high = accuracy_interval(accuracy, n)
         return f"{accuracy:.4f} ({low:.3f} to {high:.3f})"
 
-    return (
-        f"[this kit: {recipe.backbone}, {made} from {start_in_words(recipe.init)}]({page})",
-        scored("composite"),
-        scored("clean"),
-        f"{n:,}",
-        f"{summary.cells}, seed {recipe.seed}; {VIEWS[summary.views]}; {hardware(record)}",
-    )
+    if config.note:
+        made = f"[the weights that come with it]({page})"
+    else:
+        made = f"[`{config.recipe_name or 'own settings'}`]({page}), {minutes:.0f} minutes on {cores} core(s)"
+    return f"this kit: {made}", scored("composite"), scored("clean"), f"{n:,}"

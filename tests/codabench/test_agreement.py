@@ -149,7 +149,7 @@ def test_the_other_environment_decides(
         "model.py: ModuleNotFoundError: No module named 'segmentation_models'. Only the zip's own files and the "
         "worker's packages are there: put the code beside model.py)"
     )
-    assert told[1].startswith("prediction run: 16 images, at most 600 s")
+    assert told[1] == "Predicting 16 images, in at most 600 s."
     assert "0.9375" in (work / "detailed_results.html").read_text()
 
 

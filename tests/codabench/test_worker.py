@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +32,8 @@ def test_a_good_submission_gets_the_score_of_the_evaluation(
     work = tmp_path / "work with a space"
     told: list[str] = []
     scores = score(pack_zip(), brightness_cells, work, tell=told.append, sandbox="none")
-    assert [line.split(":")[0] for line in told] == ["zip", *["prediction run"] * 2, "check run", "scoring run"]
-    assert re.fullmatch(r"prediction run: \d+\.\d s", told[2])
+    begins = ("Unpacking", "Predicting 16 images", "The prediction took", "Trying other orders", "Scoring")
+    assert len(told) == 5 and all(map(str.startswith, told, begins))
     predicted = np.repeat(np.arange(8), 2)
     expected = label_metrics(brightness_cells.labels, predicted, 8)
     assert {key: scores[key] for key in expected} == expected

@@ -6,18 +6,14 @@ import pytest
 from PIL import Image
 
 from bloodcells.errors import KitError
-from bloodcells.pages.record import read_records, run_record
-from reports.make.readme import draw_picture, filled, results_table
+from bloodcells.pages.record import run_record
+from reports.make.readme import cost_table, draw_picture, filled, results_table
+from reports.make.speed_page import score_table
 
 TEMPLATE = """# Title
 <!-- results: made by make reports -->
 stale | table
 <!-- end of results -->
-between
-<!-- costs: made by make reports -->
-<!-- end of costs -->
-<!-- timing: made by make reports -->
-<!-- end of timing -->
 after
 """
 TIMING = {
@@ -29,20 +25,21 @@ TIMING = {
 }  # fmt: skip
 
 
-def test_rows_are_made_from_the_records(run_folder: Path, tmp_path: Path) -> None:
+def test_rows_are_made_from_the_records(run_folder: Path) -> None:
     record = run_record(run_folder)
-    record.write(tmp_path / "reports" / "a-page")
-    readme = filled(TEMPLATE, read_records(tmp_path / "reports"), TIMING, "reports")
     clean, composite = (record.summary.scores[name]["accuracy"] for name in ("clean", "composite"))
-    (row,) = (line for line in readme.splitlines() if "a-page" in line)
-    assert row.startswith("| [this kit: EfficientNetB3, `quick` from backbone.h5](reports/a-page/index.md) | ")
-    assert f"| {composite:.4f} (" in row and f") | {clean:.4f} (" in row
-    assert row.endswith("| 160 | training_set.npz, seed 0; 4 rotations; 2 cores (Invented CPU), no GPU |")
+    row = results_table({"a-page": record}, "reports").splitlines()[-1]
+    assert row.startswith("| this kit: [`quick`](reports/a-page/index.md), 8 minutes on 2 core(s) | ")
+    assert f"| {composite:.4f} (" in row and f") | {clean:.4f} (" in row and row.endswith("| 160 |")
+
+
+def test_a_zip_has_a_row_of_its_timing() -> None:
+    assert "| 4 rotations | 3,421 | 40 | 4.0 | 30 | 113 | 1.23 | 6% |" in score_table(TIMING)
+
+
+def test_the_costs_of_a_run_are_minutes_by_stage(run_folder: Path) -> None:
     costs = "| invented-quick-0 | backbone.h5 | 1,280 | 4 | 64 | 2 cores (Invented CPU), no GPU | 0.1 | 6.7 | 0.3 |"
-    assert f"{costs} 0.7 | 7.7 |\n" in readme
-    assert "| 4 rotations | 3,421 | 40 | 4.0 | 30 | 113 | 1.23 | 6% |" in readme
-    assert "stale" not in readme
-    assert readme.startswith("# Title\n<!--") and "\nbetween\n" in readme and readme.endswith("\nafter\n")
+    assert f"{costs} 0.7 | 7.7 |\n" in cost_table([run_record(run_folder)])
 
 
 def test_what_a_command_makes_comes_before_what_it_does_not(run_folder: Path) -> None:
@@ -50,24 +47,28 @@ def test_what_a_command_makes_comes_before_what_it_does_not(run_folder: Path) ->
     by_hand = replace(made, config=replace(made.config, note="in a loop of its own"))
     table = results_table({"a-page": by_hand, "b-page": made}, "reports")
     assert table.index("b-page") < table.index("a-page")
-    assert "EfficientNetB3, weights of the kit from backbone.h5](reports/a-page" in table
+    assert "this kit: [the weights that come with it](reports/a-page" in table
 
 
-def test_filling_again_changes_nothing(run_folder: Path) -> None:
-    records = {"a-page": run_record(run_folder)}
-    once = filled(TEMPLATE, records, TIMING, "reports")
-    assert filled(once, records, TIMING, "reports") == once
+def test_three_runs_are_shown_at_most(run_folder: Path) -> None:
+    record = run_record(run_folder)
+    assert results_table(dict.fromkeys("abcd", record), "reports").count("| this kit: ") == 3
 
 
-def test_without_records_the_tables_say_so() -> None:
-    readme = filled(TEMPLATE, {}, TIMING, "reports")
-    assert "| this kit | no run is published yet |" in readme
-    assert "0.9687 (hidden set)" in readme
+def test_filling_again_changes_nothing() -> None:
+    once = filled(TEMPLATE, {"results": "| a |\n"})
+    assert "stale" not in once and once.startswith("# Title\n<!--") and once.endswith("\nafter\n")
+    assert filled(once, {"results": "| a |\n"}) == once
+
+
+def test_without_records_the_table_says_so() -> None:
+    table = results_table({}, "reports")
+    assert "| this kit | no run is published yet |" in table and "0.9687 (hidden set)" in table
 
 
 def test_missing_marker_is_refused() -> None:
-    with pytest.raises(KitError, match="lacks its costs"):
-        filled(TEMPLATE.replace("end of costs", "end"), {}, TIMING, "reports")
+    with pytest.raises(KitError, match="lacks its results"):
+        filled(TEMPLATE.replace("end of results", "end"), {"results": ""})
 
 
 def test_picture_is_light_and_not_empty(tmp_path: Path) -> None:
