@@ -19,9 +19,9 @@ TEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no
 test: $(VENV)/installed
 	$(TEST)
 
-# While editing, without what trains or packs a network.
+# While editing: the logic alone, without what trains or packs a network, scores submissions or draws pages.
 quick-test: $(VENV)/installed
-	$(TEST) -m "not slow and not trains"
+	$(TEST) -m "not slow and not trains and not scores and not draws"
 
 # The zip of `make run`, with the versions of the competition's machine: equal labels, or an error.
 test-worker: $(VENV)/installed $(WORKER)/installed $(ZIP)

@@ -137,6 +137,7 @@ def quick_calibration(monkeypatch):
 
 
 @pytest.mark.usefixtures("quick_calibration")
+@pytest.mark.draws
 def test_clean_works_on_its_own(smear_file, tmp_path, capsys):
     assert cli.main(["clean", "--data", str(smear_file), "--out", str(tmp_path / "out")]) == 0
     counts = json.loads((tmp_path / "out" / "cleaning.json").read_text())
@@ -201,6 +202,7 @@ def test_score_says_what_the_run_cost_and_what_to_mind(to_score, capsys):
 
 
 @pytest.mark.usefixtures("quick_calibration")
+@pytest.mark.draws
 def test_clean_examines_the_labels_when_it_is_given_weights(smear_file, tmp_path, monkeypatch, capsys):
     def examined(cells, table, init, progress, backbone):
         progress("looking", 1, 1)

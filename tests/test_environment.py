@@ -68,7 +68,7 @@ def test_an_import_error_in_another_environment_is_one_line_with_what_differs(
 ) -> None:
     monkeypatch.setattr(cli, "_cells", fail_to_import)
     (checkout / "requirements.txt").write_text("keras==2.0\n")
-    assert cli.main(["clean", "--out", str(tmp_path)]) == 1
+    assert cli.main(["clean", "--data", "synthetic", "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
         "error: cannot import name 'ops' from 'keras': expected the packages that the kit asks for, "
         f"got keras {metadata.version('keras')} (asked for: ==2.0). Install those.\n"
@@ -81,7 +81,7 @@ def test_an_import_error_with_everything_as_asked_is_a_defect(
     monkeypatch.setattr(cli, "_cells", fail_to_import)
     (checkout / "requirements.txt").write_text("")
     with pytest.raises(ImportError):
-        cli.main(["clean", "--out", str(tmp_path)])
+        cli.main(["clean", "--data", "synthetic", "--out", str(tmp_path)])
 
 
 def test_the_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

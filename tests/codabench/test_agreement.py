@@ -19,6 +19,8 @@ from bloodcells.codabench.worker import score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
+pytestmark = pytest.mark.scores
+
 PackZip = Callable[..., Path]
 
 WITH_PROBABILITIES = """

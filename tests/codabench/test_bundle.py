@@ -20,6 +20,8 @@ from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.shipped import shipped
 
+pytestmark = pytest.mark.scores
+
 PackZip = Callable[..., Path]
 
 

@@ -15,6 +15,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from bloodcells.codabench.worker import score
 from bloodcells.data.cells import CellSet
 
+pytestmark = pytest.mark.scores
+
 PackZip = Callable[..., Path]
 RELATIVE_PATH = "opens a file by a relative path: scored from the submission's own folder, but where the working"
 CENTRES = np.arange(8) * 32 + 16.0

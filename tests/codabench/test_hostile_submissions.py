@@ -17,6 +17,8 @@ from bloodcells.codabench.worker import SubmissionFailed, score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 
+pytestmark = pytest.mark.scores
+
 PackZip = Callable[..., Path]
 
 HONEST = """

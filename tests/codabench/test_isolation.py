@@ -13,6 +13,8 @@ from bloodcells.codabench.isolation import Finished, Machine, run_isolated
 from bloodcells.codabench.sandbox import NoSandbox, Sandbox, chosen_sandbox
 from bloodcells.errors import KitError
 
+pytestmark = pytest.mark.scores
+
 SOURCE = Path(__file__).parents[2] / "src"
 
 

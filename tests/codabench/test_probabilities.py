@@ -10,6 +10,8 @@ import pytest
 from bloodcells.codabench.worker import SubmissionFailed, score
 from bloodcells.data.cells import CellSet
 
+pytestmark = pytest.mark.scores
+
 PackZip = Callable[..., Path]
 
 MODEL = """

@@ -13,6 +13,8 @@ from bloodcells.codabench.rehearsal import Rehearsal, rehearse
 from bloodcells.codabench.stages import SubmissionFailed
 from bloodcells.data.cells import CellSet
 
+pytestmark = pytest.mark.scores
+
 GOOD = """
 import numpy as np
 

@@ -16,6 +16,8 @@ from bloodcells.codabench.isolation import Machine, run_isolated
 from bloodcells.codabench.sandbox import Bubblewrap, Docker, NoSandbox, Place, chosen_sandbox, interpreter
 from bloodcells.errors import KitError
 
+pytestmark = pytest.mark.scores
+
 IMAGE = "tensorflow/tensorflow:2.17.0"
 SITE_PACKAGES = Path(np.__file__).parents[1]
 PROBES = """

@@ -15,6 +15,8 @@ from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.measuring.evaluation import label_metrics
 
+pytestmark = pytest.mark.scores
+
 PackZip = Callable[..., Path]
 
 

@@ -31,6 +31,8 @@ from bloodcells.pages.ablation_tables import corruption_errors_table, unfinished
 from bloodcells.pages.palette import ARM_COLOURS, arm_colour
 from bloodcells.pages.record import read_records
 
+pytestmark = pytest.mark.draws
+
 ARMS = ["none", "flips", "cutmix", "chain"]
 NEAR = {"chain": {"blur", "pixelate"}, "cutmix": set()}
 

@@ -14,6 +14,8 @@ from bloodcells.data.cells import CellSet
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
 from bloodcells.pages.cleaning_page import write_cleaning_page
 
+pytestmark = pytest.mark.draws
+
 SETTINGS = CleaningSettings()
 VOID = {"meta", "img"}
 

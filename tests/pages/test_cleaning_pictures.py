@@ -10,6 +10,8 @@ from bloodcells.cleaning import CleaningSettings, CleaningTable
 from bloodcells.pages.cleaning_pictures import write_cleaning_pictures
 from bloodcells.pages.galleries import suspected_labels
 
+pytestmark = pytest.mark.draws
+
 SETTINGS = CleaningSettings()
 
 

@@ -17,6 +17,8 @@ from bloodcells.pages.galleries import (
     policy_views,
 )
 
+pytestmark = pytest.mark.draws
+
 STEP = BLOOD.image_size + 4
 
 

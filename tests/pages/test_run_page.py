@@ -14,6 +14,8 @@ from bloodcells.pages.record import read_record, read_records, run_record
 from bloodcells.pages.run_page import draw_run, redraw_run, run_page
 from bloodcells.run import Config, Epoch, Measurement, Run, Summary
 
+pytestmark = pytest.mark.draws
+
 
 def test_page_names_n_seed_hardware_and_command(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")

@@ -7,6 +7,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from bloodcells.errors import KitError
 from reports.make.notebooks import execute
 
+pytestmark = pytest.mark.draws
+
 
 def write(path: Path, *sources: str) -> None:
     nbformat.write(new_notebook(cells=[new_code_cell(source, id=f"c{n}") for n, source in enumerate(sources)]), path)

@@ -10,6 +10,8 @@ from bloodcells.pages.record import run_record
 from reports.make.readme import cost_table, draw_picture, filled, results_table
 from reports.make.speed_page import score_table
 
+pytestmark = pytest.mark.draws
+
 TEMPLATE = """# Title
 <!-- results: made by make reports -->
 stale | table
