@@ -3,7 +3,7 @@
 Beside it in the zip lie ``network.py``, ``inference.py`` and ``pixels.py`` (the very files that trained and evaluated
 the weights), ``weights.weights.h5`` and ``submission.json``. Mostly there are also ``flatbuffer.py`` and
 ``network.tflite``, the same network in a form that predicts faster; where that cannot be run, Keras builds the
-network from its weights.
+network from its weights. An ensemble has these files once for each of its members, and ``ensemble.py``.
 """
 
 import hashlib
@@ -33,9 +33,11 @@ class Model:
     """The network with test-time augmentation, as ``submission.json`` describes it."""
 
     def __init__(self) -> None:
-        """Load the network: the flatbuffer if there is one and it runs here, else the weights."""
+        """Load each network: the flatbuffer if there is one and it runs here, else the weights."""
         self.settings: dict[str, Any] = json.loads((FOLDER / "submission.json").read_text("utf-8"))
-        self.network = self._flatbuffer() or self._keras_network()
+        members = self.settings.get("members", [self.settings])
+        networks = [self._flatbuffer(member) or self._keras_network(member) for member in members]
+        self.network = networks[0] if len(networks) == 1 else _beside("ensemble").Ensemble(networks)
         self._predict_chunk = _beside("inference").predict_probabilities
         self._pixels = _beside("pixels")
         self._one_at_a_time = threading.Lock()  # an interpreter serves one thread
@@ -71,13 +73,13 @@ class Model:
                 )
         return probabilities
 
-    def _flatbuffer(self) -> Any:
-        name = self.settings["flatbuffer"]
+    def _flatbuffer(self, member: dict[str, Any]) -> Any:
+        name = member["flatbuffer"]
         if name is None:
             return None
         try:
             # A damaged file ends some versions of the interpreter with a segmentation fault.
-            if hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() != self.settings["flatbuffer_sha256"]:
+            if hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() != member["flatbuffer_sha256"]:
                 raise ValueError("it is not the file that was packed")
             return _beside("flatbuffer").Flatbuffer(FOLDER / name)
         except Exception as error:  # whatever it is: slower labels are better than none
@@ -85,13 +87,13 @@ class Model:
             print(f"Model: {name} cannot be used here ({reason}); Keras predicts instead, more slowly", flush=True)
             return None
 
-    def _keras_network(self) -> Any:
+    def _keras_network(self, member: dict[str, Any]) -> Any:
         network = _beside("network").build_network(
             self.settings["image_size"],
-            self.settings["working_size"],
+            member["working_size"],
             len(self.settings["classes"]),
-            self.settings["dropout"],
-            self.settings.get("backbone", "EfficientNetB3"),
+            member["dropout"],
+            member.get("backbone", "EfficientNetB3"),
         )
-        network.load_weights(str(FOLDER / self.settings["weights"]))
+        network.load_weights(str(FOLDER / member["weights"]))
         return network

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bloodcells.data.cells import CellSet
     from bloodcells.data.sources import Reading
     from bloodcells.recipe import Recipe
-    from bloodcells.run import Run, Sitting
+    from bloodcells.run import Measurement, Run, Sitting
 
 DATA, RUNS = Path("data"), Path("runs")
 USUAL_DATA = DATA / "training_set.npz"
@@ -188,14 +188,18 @@ def _evaluate(options: argparse.Namespace) -> None:
     parts, run = walk.parts_of(options.run, _cells(options)), Run(options.run)
     rows = walk.measure(options.run, parts, options.tta)
     run.note_commands(options.command)
-    for (part, name), own in groupby(rows, lambda row: (row.part, row.set)):
-        accuracies = ", ".join(f"{row.metrics.accuracy:.4f} over {row.views} view(s)" for row in own)
-        say(f"Accuracy on {part} cells, {name}: {accuracies}.")
+    _say_accuracies(rows)
     warning = _warning_of_chance(run, TTA_VIEWS[options.tta])
     say(*([warning] if warning else []), f"All metrics are in {options.run / 'evaluation.json'}.")
     if options.medmnist_c:
         row = walk.measure_medmnist_c(options.run, parts, options.medmnist_c)
         say(f"MedMNIST-C: balanced error {row.mean:.4f}, BE {be(row):.2f}, relative BE {relative_be(row):.2f}")
+
+
+def _say_accuracies(rows: "Sequence[Measurement]") -> None:
+    for (part, name), own in groupby(rows, lambda row: (row.part, row.set)):
+        accuracies = ", ".join(f"{row.metrics.accuracy:.4f} over {row.views} view(s)" for row in own)
+        say(f"Accuracy on {part} cells, {name}: {accuracies}.")
 
 
 def _evaluate_external(options: argparse.Namespace) -> None:
@@ -243,26 +247,44 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _package(options: argparse.Namespace) -> None:
-    from bloodcells.codabench.packager import package
+    from bloodcells import walk
+    from bloodcells.codabench.packager import package, package_ensemble
+    from bloodcells.data.sources import open_source
     from bloodcells.run import Config, Run
     from bloodcells.training.start import KIT
 
-    run = options.run or KIT
-    summary = package(run, options.out, options.tta, options.force, options.backend)
+    runs = [KIT if str(run) == "kit" else run for run in options.run or (KIT,)]
+    if len(runs) == 1 and options.data:
+        raise KitError("--data: expected several --run to measure together, got one. Run bloodcells evaluate for it.")
+    if len(runs) == 1:
+        summary = package(runs[0], options.out, options.tta, options.force, options.backend)
+    else:
+        gate = None
+        if options.data:
+            competition = Run(runs[0]).read(Config).competition
+            cells = open_source(options.data, DATA, competition, reading=_reading(options))
+            found = walk.measure_ensemble(runs, cells, options.tta)
+            gate = found.gate.gate if found.gate else None
+            _say_accuracies(found.rows)
+        summary = package_ensemble(runs, options.out, options.tta, gate, options.force, options.backend)
     say(f"{summary.path} has {summary.bytes:,} bytes: {', '.join(summary.members)}; sha256 {summary.sha256}.")
     if options.tta:
-        say(f"Further views are taken {_gate_in_words(summary.gate, options.run, options.tta)}.")
-    competition = Run(run).read(Config).competition
+        say(f"Further views are taken {_gate_in_words(summary.gate, runs, options.tta)}.")
+    competition = Run(runs[0]).read(Config).competition
     images, limit = competition.hidden_images, competition.time_limit
     say(f"{images:,} images would take {summary.projected_seconds:.0f} s on this machine; {limit:.0f} s are allowed.")
 
 
-def _gate_in_words(gate: float | None, run: Path | None, tta_level: int) -> str:
-    if gate is None and run is None:
+def _gate_in_words(gate: float | None, runs: Sequence[Path], tta_level: int) -> str:
+    from bloodcells.training.start import KIT
+
+    if gate is not None:
+        return f"only of images whose two most probable classes are less than {gate:.2f} apart in the first"
+    if len(runs) > 1:
+        return "of all images; with --data those that can be spared them are found on the validation cells"
+    if runs[0] == KIT:
         return "of all images"
-    if gate is None:
-        return f"of all images; evaluate --run {run} --tta {tta_level} finds out which can be spared them"
-    return f"only of images whose two most probable classes are less than {gate:.2f} apart in the first"
+    return f"of all images; evaluate --run {runs[0]} --tta {tta_level} finds out which can be spared them"
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -468,7 +490,8 @@ def _choose_data(options: argparse.Namespace) -> None:
 
 
 def _trained(options: argparse.Namespace) -> str:
-    return str(options.run or "the kit's weights")
+    runs = options.run if isinstance(options.run, list) else [options.run or "the kit's weights"]
+    return " and ".join(map(str, runs))
 
 
 def _lock(options: argparse.Namespace) -> Path:
@@ -568,7 +591,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_force(predict)
 
     package = add("package", _package, "write the submission zip of a run, or of the weights that come with the kit")
-    _add_trained(package)
+    trained = package.add_mutually_exclusive_group(required=True)
+    trained.add_argument("--run", type=Path, action="append", help="folder of a training run, or kit; several make "
+                         "one zip that answers with the mean of their probabilities")  # fmt: skip
+    trained.add_argument("--weights", choices=("kit",), help="kit: what comes with the kit, nothing trained")
+    package.add_argument("--data", help="the cells of several runs: which images get further views is chosen on their "
+                         "validation cells (default: all do)")  # fmt: skip
+    _add_reading(package)
     package.add_argument("--out", type=Path, required=True, help="the zip")
     package.add_argument("--backend", default="tflite", choices=("tflite", "keras"), help="what predicts: a TFLite "
                          "flatbuffer with Keras as its stand-in, or Keras alone (default: tflite)")  # fmt: skip

@@ -66,6 +66,7 @@ _Part = Annotated[str, OneOf(PARTS[1:])]
 _Set = Annotated[str, OneOf(SETS)]
 _Views = Annotated[int, OneOf(TTA_VIEWS)]
 _MOST_EXPANDED = 10  # times the size of a file of weights, which Keras does not compress
+_SPLIT = "split.csv"
 _KEPT_CHECKPOINTS = 2  # the second in case that the newest cannot be read
 _CHECKPOINT = re.compile(r"epoch-(\d{4,6})\.weights\.h5")
 
@@ -540,13 +541,18 @@ class Run:
         if replace(last, after_epoch=here.after_epoch, continued=()) != here:
             self.write(replace(recorded, continued=(*recorded.continued, here)))
 
+    @property
+    def is_split(self) -> bool:
+        """Whether the parts of the source are known here; those of published weights are not."""
+        return (self.folder / _SPLIT).exists()
+
     def read_split(self) -> Split:
         """The parts of the source."""
-        return read_split(self.folder / "split.csv")
+        return read_split(self.folder / _SPLIT)
 
     def write_split(self, split: Split) -> None:
         """Keep the parts of the source."""
-        split.write(self.folder / "split.csv")
+        split.write(self.folder / _SPLIT)
 
     @property
     def decisions(self) -> Decisions | None:

@@ -4,7 +4,7 @@ Each function reads what the one before it wrote into the run folder; `run.Run` 
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from bloodcells.lock import lock_in, sole_writer
 from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
 from bloodcells.measuring.explanation import confident_errors
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
+from bloodcells.network.ensemble import Ensemble
 from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
 from bloodcells.progress import Show, progress_bars
 from bloodcells.recipe import Recipe
@@ -188,27 +189,50 @@ def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ..
     Returns:
         All that was measured of the run.
     """
-    run, views = Run(folder), TTA_VIEWS[tta_level]
+    run = Run(folder)
     network = run.network()
+    found = evaluated(network, parts, tta_level)
+    if found.gate:
+        run.add(found.gate)
+    if not run.holds(Summary) or run.read(Summary).views == TTA_VIEWS[tta_level]:
+        run.write_errors({
+            name: confident_errors(network, cells, found.submitted["holdout", name])
+            for name, cells in parts.sets("holdout").items()
+        })  # fmt: skip
+    return run.add(*found.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What `measure` finds.
+
+    Attributes:
+        rows: the metrics of every part and set, on single views and at the level.
+        gate: of the level; None where it has no further views.
+        submitted: by part and set the probabilities that a zip of the level gives, (N, C).
+    """
+
+    rows: tuple[Measurement, ...]
+    gate: Gate | None
+    submitted: Mapping[tuple[str, str], np.ndarray]
+
+
+def evaluated(network: Network, parts: Parts, tta_level: int) -> Evaluation:
+    """Measure a network, or an ensemble, as `measure` does, and record nothing."""
     sets = {(part, name): cells for part in CORRUPTION_SEEDS for name, cells in parts.sets(part).items()}
     first = _predicted(network, sets, 0)
     rows = [_measured(key, cells, 1, first[key]) for key, cells in sets.items()]
-    submitted = first
-    if tta_level:
-        all_views = _predicted(network, sets, tta_level)
-        gate = max(choose_gate(first[key], all_views[key]) for key in sets if key[0] == "validation")
-        submitted = {key: gated(first[key], all_views[key], gate) for key in sets}
-        gated_rows = [_measured(key, cells, views, submitted[key]) for key, cells in sets.items()]
-        effects = [
-            gate_effect(row, cells.labels, first[key], all_views[key], gate)
-            for row, (key, cells) in zip(gated_rows, sets.items(), strict=True)
-        ]
-        run.add(Gate(views, gate, tuple(effects)))
-        rows += gated_rows
-    if not run.holds(Summary) or run.read(Summary).views == views:
-        holdout = {name: ("holdout", name) for name in parts.sets("holdout")}
-        run.write_errors({name: confident_errors(network, sets[key], submitted[key]) for name, key in holdout.items()})
-    return run.add(*rows)
+    if not tta_level:
+        return Evaluation(tuple(rows), None, first)
+    views, all_views = TTA_VIEWS[tta_level], _predicted(network, sets, tta_level)
+    gate = max(choose_gate(first[key], all_views[key]) for key in sets if key[0] == "validation")
+    submitted = {key: gated(first[key], all_views[key], gate) for key in sets}
+    gated_rows = [_measured(key, cells, views, submitted[key]) for key, cells in sets.items()]
+    effects = [
+        gate_effect(row, cells.labels, first[key], all_views[key], gate)
+        for row, (key, cells) in zip(gated_rows, sets.items(), strict=True)
+    ]
+    return Evaluation((*rows, *gated_rows), Gate(views, gate, tuple(effects)), submitted)
 
 
 def _predicted(
@@ -239,6 +263,25 @@ def measure_medmnist_c(folder: Path, parts: Parts, images: int) -> ErrorRow:
     errors, accuracy = errors_by_severity(predicted, cells, CORRUPTION_SEEDS["holdout"])
     run.write(MedmnistC(len(cells), accuracy, clean, {name: tuple(own) for name, own in errors.items()}))
     return error_row(run.name, clean, errors)
+
+
+def measure_ensemble(folders: Sequence[Path], cells: CellSet, tta_level: int) -> Evaluation:
+    """Measure the mean of the probabilities of several runs on the validation and hold-out cells that they share.
+
+    Published weights have no split and so no say in it; where they come from other training cells, a line says that
+    they may have been trained on what is measured.
+
+    Raises:
+        KitError: ``cells`` are not those of a run, or no run has a split.
+    """
+    runs = [Run(folder) for folder in folders]
+    shared = [parts_of(run.folder, cells) for run in runs if run.is_split]
+    if not shared:
+        raise KitError(f"no split: expected one in {' or '.join(map(str, folders))}, got none. Leave out --data.")
+    for run in runs:
+        if run.read(Config).data_sha256 != shared[0].train.sha256:
+            say(f"{run.folder} comes from other training cells: some of what is measured may be among them.")
+    return evaluated(Ensemble([run.network() for run in runs]), shared[0], tta_level)
 
 
 def submit(folder: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, float]]:

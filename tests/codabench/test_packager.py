@@ -3,6 +3,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -10,18 +11,20 @@ import keras
 import numpy as np
 import pytest
 from competitions import BLOOD
-from invented_runs import begun_run
+from invented_runs import ENVIRONMENT, begun_run, invented_config
 
 from bloodcells.codabench import conversion, packager
 from bloodcells.codabench.golden import GOLDEN_TOLERANCE, golden_images
-from bloodcells.codabench.packager import FLATBUFFER, PackageSummary, package
+from bloodcells.codabench.packager import FLATBUFFER, PackageSummary, package, package_ensemble
 from bloodcells.codabench.worker import score
 from bloodcells.data.cells import CellSet
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS
 from bloodcells.measuring.evaluation import label_metrics
+from bloodcells.measuring.gate import gated
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.network.network import build_network
+from bloodcells.recipe import Phase
 from bloodcells.run import Gate, Run
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
@@ -107,17 +110,15 @@ def noise(n: int) -> np.ndarray:
     return (colours + grain).clip(0, 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with a small network at 32 px, which tells images apart without having learned anything.
+def told_apart(run: Path, seed: int, working_size: int) -> Path:
+    """A run folder with a small network, which tells images apart without having learned anything.
 
     With the statistics that it starts from every image has the same probabilities; with those of one batch some
     channels are divided by nearly nothing, and the last bit of a sum changes labels. So they get a floor, and the
     head spreads what is left.
     """
-    run = tmp_path_factory.mktemp("run")
-    keras.utils.set_random_seed(0)
-    network = build_network(96, 32, 8, dropout=0.2)
+    keras.utils.set_random_seed(seed)
+    network = build_network(96, working_size, 8, dropout=0.2)
     images = np.concatenate([golden_images(96), noise(48)]).astype(np.float32)
     backbone, head = network.get_layer("efficientnetb3"), network.get_layer("probabilities")
     normalisations = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -130,10 +131,23 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kernel = head.get_weights()[0]
     kernel *= 3 / ((features - features.mean(axis=0)) @ kernel).std()
     head.set_weights([kernel, -features.mean(axis=0) @ kernel])
-    begun_run(run)
+    begun_run(run, phases=(Phase("training", 1, "none", working_size, batch_size=16, learning_rate=1e-3),))
     network.save_weights(run / WEIGHTS)
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """At 32 px, with a gate for four views."""
+    run = told_apart(tmp_path_factory.mktemp("run"), 0, 32)
     Run(run).add(Gate(4, 0.5, ()))
     return run
+
+
+@pytest.fixture(scope="module")
+def another_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """At 40 px, with other weights."""
+    return told_apart(tmp_path_factory.mktemp("another"), 1, 40)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +195,35 @@ def test_the_score_is_that_of_the_evaluation(packed: PackageSummary, trained_run
     assert len(set(predicted)) > 2
     expected = label_metrics(labels, predicted, 8)
     assert {key: scores[key] for key in expected} == expected
+
+
+@pytest.mark.slow
+def test_an_ensemble_gives_the_labels_of_the_mean_of_its_members(
+    trained_run: Path, another_run: Path, tmp_path: Path
+) -> None:
+    packed = package_ensemble([trained_run, another_run], tmp_path / "both.zip", tta_level=1, gate=0.3)
+    assert packed.members == (
+        "model.py", "network.py", "inference.py", "pixels.py", "ensemble.py", "weights-1.weights.h5",
+        "weights-2.weights.h5", "flatbuffer.py", "network-1.tflite", "network-2.tflite", "submission.json",
+    )  # fmt: skip
+    images, networks = noise(70), [Run(run).network() for run in (trained_run, another_run)]
+    first, all_views = ([predict_probabilities(one, images, level) for one in networks] for level in (0, 1))
+    expected = gated(np.mean(first, axis=0), np.mean(all_views, axis=0), 0.3).argmax(axis=1)
+    assert all((gated(*views, 0.3).argmax(axis=1) != expected).any() for views in zip(first, all_views, strict=True))
+    cells = CellSet(images, expected, "noise", BLOOD)
+    assert score(packed.path, cells, tmp_path / "work", checks=False)["accuracy"] == 1
+
+
+def test_runs_that_do_not_make_one_zip_are_refused_in_one_line(tmp_path: Path) -> None:
+    blood, other = tmp_path / "blood", tmp_path / "other"
+    begun_run(blood)
+    Run(other).begin(invented_config(replace(BLOOD, classes=(*BLOOD.classes[:-1], "blast"))), ENVIRONMENT)
+    with pytest.raises(KitError) as caught:
+        package_ensemble([blood, other], tmp_path / "both.zip", tta_level=0)
+    assert str(caught.value).startswith(f"{other} and {blood} do not make one zip: expected the classes basophil, ")
+    with pytest.raises(KitError, match=r"^expected different runs, got one twice: "):
+        package_ensemble([blood, blood], tmp_path / "both.zip", tta_level=0)
+    assert not (tmp_path / "both.zip").exists()
 
 
 def test_golden_outputs_notice_a_missing_standardisation(packed: PackageSummary, trained_run: Path) -> None:

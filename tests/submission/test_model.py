@@ -256,3 +256,17 @@ def test_neither_working_directory_nor_path_order_matter(folder: Path, tmp_path:
     )
     end = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=True)
     assert end.stdout == "[3, 3]\n"
+
+
+def test_members_of_an_ensemble_are_asked_as_one(folder: Path) -> None:
+    """Each has its own weights; here what they know is averaged, of 32 and of 64 grey levels a class."""
+    settings = json.loads((folder / "submission.json").read_text())
+    own = {name: settings.pop(name) for name in ("working_size", "dropout", "flatbuffer", "weights")}
+    (folder / "more.weights.h5").write_text("64")
+    settings["members"] = [own, {**own, "weights": "more.weights.h5"}]
+    (folder / "submission.json").write_text(json.dumps(settings))
+    (folder / "ensemble.py").write_text(
+        "class Ensemble:\n    def __init__(self, members):\n"
+        "        self.step, self.classes = sum(one.step for one in members) / 2, members[0].classes\n"
+    )
+    assert load(folder).network.step == 48

@@ -1,8 +1,9 @@
-"""From a training run to the zip that is uploaded."""
+"""From a training run, or from several, to the zip that is uploaded."""
 
 import json
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.competition import Competition
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS, replacing, sha256_of, write_json
-from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
+from bloodcells.network.ensemble import Ensemble
+from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
 from bloodcells.run import Config, Run
 from bloodcells.shipped import shipped
 
@@ -27,6 +29,7 @@ BACKENDS = {"tflite": 8, "keras": 64}
 MODEL = "submission/model.py"
 """The class that the competition imports."""
 _NETWORK = Path(__file__).parents[1] / "network"
+_OF_A_MEMBER = ("working_size", "dropout", "backbone", "flatbuffer", "weights", "weights_sha256")
 
 
 @dataclass(frozen=True)
@@ -68,80 +71,157 @@ def package(folder: Path, out: Path, tta_level: int, force: bool = False, backen
         KitError: ``out`` exists, a file is missing, the weights are truncated, not finite, with an optimizer,
             too large or of another network, the network cannot be converted, or a check did not hold.
     """
+    gate = Run(folder).gate(TTA_VIEWS[tta_level]) if tta_level in range(len(TTA_VIEWS)) else None
+    return _package([folder], out, tta_level, gate, force, backend)
+
+
+def package_ensemble(
+    folders: Sequence[Path],
+    out: Path,
+    tta_level: int,
+    gate: float | None = None,
+    force: bool = False,
+    backend: str = "tflite",
+) -> PackageSummary:
+    """Write one zip of several training runs, which answers with the mean of their probabilities.
+
+    Each member sees the images at its own working size; views are averaged as for one network.
+
+    Args:
+        folders: of the runs, trained to their ends.
+        gate: what `gate.choose_gate` gives for the mean; None: all images get all views.
+
+    Other arguments and errors are those of `package`.
+
+    Raises:
+        KitError: also, a run is there twice, or the runs do not know the same classes and images of one size.
+    """
+    _refuse_unequal(folders)
+    return _package(folders, out, tta_level, gate, force, backend)
+
+
+def _package(
+    folders: Sequence[Path], out: Path, tta_level: int, gate: float | None, force: bool, backend: str
+) -> PackageSummary:
     if out.exists() and not force:
         raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
-    if tta_level not in (0, 1, 2):
+    if tta_level not in range(len(TTA_VIEWS)):
         raise KitError(f"unknown TTA level: expected 0, 1 or 2, got {tta_level}. Choose one with --tta.")
     if backend not in BACKENDS:
         raise KitError(f"unknown backend: expected {' or '.join(BACKENDS)}, got {backend!r}. Choose with --backend.")
-    run = Run(folder)
+    runs = [Run(folder) for folder in folders]
+    files = _files(runs, backend)
+    _refuse_missing(files, folders)
+    for run in runs:
+        _check_run_weights(run)
+    settings, competition = _settings(runs, tta_level, gate, backend), runs[0].read(Config).competition
+    networks = [run.network() for run in runs]
+    network = networks[0] if len(networks) == 1 else Ensemble(networks)
+    settings["golden"] = _golden_outputs(network, settings)
+    with tempfile.TemporaryDirectory() as work, replacing(out) as beside:
+        if backend == "tflite":
+            for member, own in zip(_members(settings), networks, strict=True):
+                name = member["flatbuffer"]
+                files[name] = _converted(own, Path(work) / name)
+                member["flatbuffer_sha256"] = sha256_of(files[name])
+        _write_zip(beside, files, settings)
+        packed = check_archive(beside, competition.size_limit, out.name)
+        projected = _rehearsed_seconds(beside, competition)
+        if backend == "tflite":
+            _rehearse_stand_in(beside, network, settings, competition)
+    names = tuple(member.filename for member in packed)
+    return PackageSummary(out, out.stat().st_size, sha256_of(out), names, projected, gate)
+
+
+def _refuse_unequal(folders: Sequence[Path]) -> None:
+    known = [Run(folder).read(Config).competition for folder in folders]
+    for folder, own in zip(folders, known, strict=True):
+        wanted = known[0]
+        if (own.classes, own.image_size) != (wanted.classes, wanted.image_size):
+            raise KitError(
+                f"{folder} and {folders[0]} do not make one zip: expected the classes {', '.join(wanted.classes)} at "
+                f"{wanted.image_size} px in both, got {', '.join(own.classes)} at {own.image_size} px. Give runs of "
+                "one competition."
+            )
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise KitError(f"expected different runs, got one twice: {', '.join(map(str, folders))}. Name each --run once.")
+
+
+def _files(runs: Sequence[Run], backend: str) -> dict[str, Path]:
+    """What goes into the zip, by its name there, but for what is made of it here."""
     files = {
         "model.py": shipped(MODEL),
         "network.py": _NETWORK / "network.py",
         "inference.py": _NETWORK / "inference.py",
         "pixels.py": _NETWORK / "pixels.py",
-        WEIGHTS: run.weights,
     }
+    if len(runs) > 1:
+        files["ensemble.py"] = _NETWORK / "ensemble.py"
+    files |= dict(zip(_names(WEIGHTS, len(runs)), (run.weights for run in runs), strict=True))
     if backend == "tflite":
         files["flatbuffer.py"] = _NETWORK / "flatbuffer.py"
-    _refuse_missing(files, folder)
-    _check_run_weights(files[WEIGHTS])
-    settings, competition = _settings(run, tta_level, backend), run.read(Config).competition
-    network = run.network()
-    settings["golden"] = _golden_outputs(network, settings)
-    with tempfile.TemporaryDirectory() as work, replacing(out) as beside:
-        if backend == "tflite":
-            files[FLATBUFFER] = _converted(network, Path(work))
-            settings["flatbuffer_sha256"] = sha256_of(files[FLATBUFFER])
-        _write_zip(beside, files, settings)
-        members = check_archive(beside, competition.size_limit, out.name)
-        projected = _rehearsed_seconds(beside, competition)
-        if backend == "tflite":
-            _rehearse_stand_in(beside, network, settings, competition)
-    names = tuple(member.filename for member in members)
-    return PackageSummary(out, out.stat().st_size, sha256_of(out), names, projected, settings["gate"])
+    return files
 
 
-def _refuse_missing(files: dict[str, Path], run: Path) -> None:
+def _names(name: str, members: int) -> list[str]:
+    """A file's name for each member; the name itself for one alone."""
+    stem, dot, rest = name.partition(".")
+    return [f"{stem}-{number}{dot}{rest}" for number in range(1, members + 1)] if members > 1 else [name]
+
+
+def _refuse_missing(files: dict[str, Path], folders: Sequence[Path]) -> None:
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:
         raise KitError(
-            f"cannot package {run}: model.py opens {', '.join(files)} and submission.json, "
+            f"cannot package {' and '.join(map(str, folders))}: model.py opens {', '.join(files)} and submission.json, "
             f"but {', '.join(missing)} is missing. Finish the training run, or give another one with --run."
         )
 
 
-def _check_run_weights(path: Path) -> None:
+def _check_run_weights(run: Run) -> None:
     try:
-        slots = check_weights(path)
+        slots = check_weights(run.weights)
     except Damaged as error:
-        raise KitError(str(error)) from error
+        raise KitError(f"{run.folder}: {error}") from error
     if slots:
         raise KitError(
-            f"{path.name} carries {slots:,} bytes of optimizer slots of its {path.stat().st_size:,}: expected weights "
-            "alone. Save them from a network that was not compiled."
+            f"{run.weights} carries {slots:,} bytes of optimizer slots of its {run.weights.stat().st_size:,}: expected "
+            "weights alone. Save them from a network that was not compiled."
         )
 
 
-def _settings(run: Run, tta_level: int, backend: str) -> dict[str, Any]:
+def _settings(runs: Sequence[Run], tta_level: int, gate: float | None, backend: str) -> dict[str, Any]:
     """What ``model.py`` reads: everything that is not weights or code."""
-    config = run.read(Config)
-    return {
-        "image_size": config.competition.image_size,
-        "working_size": config.recipe.working_size,
-        "dropout": config.recipe.dropout,
-        "backbone": config.recipe.backbone,
-        "classes": config.competition.classes,
-        "tta_level": tta_level,
-        "gate": run.gate(TTA_VIEWS[tta_level]),
-        "batch_size": BACKENDS[backend],
-        "flatbuffer": FLATBUFFER if backend == "tflite" else None,
-        "weights": WEIGHTS,
-        "weights_sha256": sha256_of(run.weights),
-    }
+    places = zip(runs, _names(WEIGHTS, len(runs)), _names(FLATBUFFER, len(runs)), strict=True)
+    members = [
+        {
+            "image_size": (config := run.read(Config)).competition.image_size,
+            "working_size": config.recipe.working_size,
+            "dropout": config.recipe.dropout,
+            "backbone": config.recipe.backbone,
+            "classes": config.competition.classes,
+            "tta_level": tta_level,
+            "gate": gate,
+            "batch_size": BACKENDS[backend],
+            "flatbuffer": flatbuffer if backend == "tflite" else None,
+            "weights": weights,
+            "weights_sha256": sha256_of(run.weights),
+        }
+        for run, weights, flatbuffer in places
+    ]
+    if len(members) == 1:
+        return members[0]
+    shared = {name: value for name, value in members[0].items() if name not in _OF_A_MEMBER}
+    return {**shared, "members": [{name: member[name] for name in _OF_A_MEMBER} for member in members]}
 
 
-def _golden_outputs(network: Any, settings: dict[str, Any]) -> list[list[float]]:
+def _members(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The settings of each network, as ``model.py`` finds them."""
+    members: list[dict[str, Any]] = settings.get("members", [settings])
+    return members
+
+
+def _golden_outputs(network: Network, settings: dict[str, Any]) -> list[list[float]]:
     """Probabilities of the trained network for the golden images, before anything is converted or packed."""
     images = golden_images(settings["image_size"])
     probabilities = predict_probabilities(network, images, settings["tta_level"], gate=settings["gate"])
@@ -149,10 +229,9 @@ def _golden_outputs(network: Any, settings: dict[str, Any]) -> list[list[float]]
     return [[round(float(value), 6) for value in row] for row in probabilities]
 
 
-def _converted(network: Any, folder: Path) -> Path:
+def _converted(network: Any, path: Path) -> Path:
     from bloodcells.codabench.conversion import to_flatbuffer  # imports Keras
 
-    path = folder / FLATBUFFER
     path.write_bytes(to_flatbuffer(network))
     return path
 
@@ -177,15 +256,17 @@ def _rehearsed_seconds(path: Path, competition: Competition) -> float:
         return _rehearsed(work, competition, "")
 
 
-def _rehearse_stand_in(path: Path, network: Any, settings: dict[str, Any], competition: Competition) -> None:
+def _rehearse_stand_in(path: Path, network: Network, settings: dict[str, Any], competition: Competition) -> None:
     """Run the checks where the flatbuffer is missing, so that Keras predicts; with a single view, to be quick."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         extract(path, work / "submission")
-        (work / "submission" / FLATBUFFER).unlink()
+        flatbuffers = [member["flatbuffer"] for member in _members(settings)]
+        for name in flatbuffers:
+            (work / "submission" / name).unlink()
         single = {**settings, "tta_level": 0}
         write_json(work / "submission" / "submission.json", {**single, "golden": _golden_outputs(network, single)})
-        _rehearsed(work, competition, f"without {FLATBUFFER}, as where it cannot be run: ")
+        _rehearsed(work, competition, f"without {' and '.join(flatbuffers)}, as where it cannot be run: ")
 
 
 def _rehearsed(work: Path, competition: Competition, circumstances: str) -> float:
