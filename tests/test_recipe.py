@@ -6,8 +6,6 @@ from bloodcells.augmentation.policies import POLICIES
 from bloodcells.errors import KitError
 from bloodcells.network.network import BACKBONES, DEFAULT_BACKBONE
 from bloodcells.recipe import RECIPES, read_recipe, run_name
-from bloodcells.run import Config, Run
-from bloodcells.training.start import KIT
 
 OWN = """
 backbone = "EfficientNetB0"
@@ -33,7 +31,7 @@ def test_every_recipe_names_a_known_policy_and_keeps_what_it_was_given(name, ini
     recipe = read_recipe(name, init, seed=3)
     assert all(phase.policy in POLICIES for phase in recipe.phases)
     assert (recipe.init, recipe.seed, recipe.backbone) == (init, 3, DEFAULT_BACKBONE)
-    if name != "published":
+    if name != "scratch":
         assert any(phase.head_only for phase in recipe.phases) == (init not in ("scratch", "kit"))
 
 
@@ -44,13 +42,11 @@ def test_a_recipe_tells_of_the_network_that_its_last_phase_leaves():
     assert recipe.as_dict()["policy"] == recipe.phases[-1].policy
 
 
-def test_the_published_recipe_is_what_the_kits_weights_were_trained_with():
-    recorded = Run(KIT).read(Config).recipe
-    published = read_recipe("published", "scratch", seed=0)
-    for ours, theirs in zip(published.as_dict()["phases"], recorded.as_dict()["phases"], strict=True):
-        assert {**ours, "name": ""} == {**theirs, "name": ""}
-    assert published.as_dict() | {"phases": 0} == recorded.as_dict() | {"phases": 0}
-    assert read_recipe("full", "scratch", seed=0) == published
+def test_from_random_weights_it_takes_ten_minutes_of_a_fast_gpu():
+    """An H200 took 3,300 images of the 9,558 training cells a second; compilation and validation come on top."""
+    recipe = read_recipe("scratch", "scratch", seed=0)
+    assert read_recipe("full", "scratch", seed=0) == recipe
+    assert sum(phase.epochs * phase.steps_in_epoch(9_558) * phase.batch_size for phase in recipe.phases) / 3_300 < 600
 
 
 def test_a_file_of_ones_own_is_a_recipe_whatever_the_start(own):
@@ -121,7 +117,7 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path, text, message):
 
 
 def test_an_unknown_recipe_is_refused():
-    with pytest.raises(KitError, match="expected quick, full, published or a TOML file, got 'fast'"):
+    with pytest.raises(KitError, match="expected quick, full, scratch or a TOML file, got 'fast'"):
         read_recipe("fast", "scratch", 0)
 
 

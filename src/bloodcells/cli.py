@@ -529,7 +529,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (whole, train):
         _add_source(verb)
         verb.add_argument("--recipe", "--profile", default="quick", metavar="RECIPE", help="quick: minutes; full: what "
-                          "you upload; published: how the kit's weights were made, from scratch; or a TOML file "
+                          "you upload; scratch: from random weights, on a GPU; or a TOML file "
                           "(default: quick)")  # fmt: skip
         verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: "
                           "phases.0.epochs=5 (phases count from 0), backbone=ConvNeXtTiny; repeatable")  # fmt: skip

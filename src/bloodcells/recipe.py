@@ -11,7 +11,7 @@ from bloodcells.decoding import Count, Name, OneOf, Positive, decoded, refuse_un
 from bloodcells.errors import KitError, looked_up
 from bloodcells.files import read_toml
 
-RECIPES = ("quick", "full", "published")
+RECIPES = ("quick", "full", "scratch")
 """The recipes that come with the kit."""
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 _FOLDER = Path(__file__).parent / "recipes"
