@@ -17,6 +17,7 @@ from reports.make.model_card import write_model_card
 from reports.make.notebooks import execute, open_elsewhere
 from reports.make.readme import write_readme
 from reports.make.report import build_report
+from reports.make.site import write_twins
 from reports.make.speed_page import write_speed_page
 from reports.make.story import ABLATION, RECIPES, write_story
 
@@ -53,6 +54,7 @@ def made_pages(repository: Path) -> Iterator[Path]:
     yield write_model_card(repository / "src" / "bloodcells" / "weights")
     yield from write_readme(repository / "README.md", reports)
     yield write_story(reports)
+    yield from write_twins(reports)
     yield build_report(reports)
 
 

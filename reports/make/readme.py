@@ -10,7 +10,7 @@ from bloodcells.pages.galleries import clean_beside_composite
 from bloodcells.pages.plots import save_figure
 from bloodcells.pages.record import RunRecord, read_records
 from bloodcells.pages.tables import accuracy_interval, markdown_table
-from bloodcells.pages.words import hardware, start_in_words
+from bloodcells.pages.words import hardware
 from reports.make.speed_page import score_table
 
 PICTURE = "smear.png"
@@ -64,14 +64,13 @@ def cost_table(records: Sequence[RunRecord]) -> str:
     """What the published runs took, in minutes, by stage."""
     stages = list(records[0].seconds) if records else []
     rows = [
-        (record.run, start_in_words(record.config.recipe.init), f"{record.summary.parts['train']:,}",
-         len(record.epochs), record.config.recipe.working_size, hardware(record),
+        (record.run, record.summary.parts["train"], len(record.epochs), record.config.recipe.working_size,
          *(f"{record.seconds[stage] / 60:.1f}" for stage in stages), f"{sum(record.seconds.values()) / 60:.1f}")
         for record in records
     ]  # fmt: skip
-    minutes = [f"{stage}, min" for stage in (*stages, "all")]
-    columns = ("run", "init", "training cells", "epochs", "px", "hardware", *minutes)
-    return markdown_table(columns, rows or [(_NONE_YET, *[""] * 6)])
+    table = markdown_table(("run", "cells", "epochs", "px", *stages, "all"), rows or [(_NONE_YET, *[""] * 4)])
+    machines = "; ".join(f"{record.run} on {hardware(record)}" for record in records)
+    return f"{table}\n*Minutes of each stage. {machines}.*\n" if records else table
 
 
 def filled(page: str, tables: Mapping[str, str]) -> str:
@@ -101,7 +100,7 @@ def draw_picture(path: Path) -> None:
 def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:
     config, summary = record.config, record.summary
     n, minutes = summary.parts["holdout"], sum(record.seconds.values()) / 60
-    cores = record.environment.cores
+    machine = "one core" if record.environment.cores == 1 else f"{record.environment.cores} cores"
 
     def scored(name: str) -> str:
         accuracy = summary.scores[name]["accuracy"]
@@ -111,5 +110,5 @@ def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:
     if config.note:
         made = f"[the weights that come with it]({page})"
     else:
-        made = f"[`{config.recipe_name or 'own settings'}`]({page}), {minutes:.0f} minutes on {cores} core(s)"
+        made = f"[`{config.recipe_name or 'own settings'}`]({page}), {minutes:.0f} minutes on {machine}"
     return f"this kit: {made}", scored("composite"), scored("clean"), f"{n:,}"

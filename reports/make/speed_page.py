@@ -87,12 +87,11 @@ def _predict_section(record: Record) -> str:
             views = VIEWS[TTA_VIEWS[int(level.removeprefix("tta"))]]
             rows += [
                 (name, views, words, figures[way]["images_per_second"], figures[way].get("times", ""),
-                 f"{figures[way]['equal_labels']:.4f}" if "equal_labels" in figures[way] else "",
-                 f"{figures[way]['accuracy']:.4f}")
+                 f"{figures[way]['equal_labels']:.4f}" if "equal_labels" in figures[way] else "")
                 for way, words in _WAYS.items()
                 if way in figures
             ]  # fmt: skip
-    columns = ("hold-out", "views", "predicted by", "images/s", "times Keras", "labels equal", "accuracy")
+    columns = ("hold-out", "views", "predicted by", "images/s", "times Keras", "labels equal")
     batches = [(size, rates["plain"], rates["packed"], rates["times"]) for size, rates in record["batches"].items()]
     processes = [
         (name, f"{one['load_seconds']:.1f}", f"{one['first_seconds']:.2f}", f"{one['images']:,}",

@@ -1,20 +1,17 @@
-"""The published results as one page, ``index.md`` and its twin ``index.html``, from the records in ``reports/``."""
+"""The published results as one page, ``index.md``, from the records in ``reports/``."""
 
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
-
-from markdown_it import MarkdownIt
 
 from bloodcells.ablation.records import read_records as read_arms
 from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.competition import BLOOD_CELLS, read_competition
 from bloodcells.files import read_json, write_text
 from bloodcells.pages.ablation_tables import arms_table, seed_counts_in_words, unfinished_paragraph
-from bloodcells.pages.html_page import html_page
+from bloodcells.pages.plots import curves_of_runs, save_figure
 from bloodcells.pages.record import RunRecord, read_records
-from bloodcells.pages.tables import corruptions_table, markdown_table, metrics_table
+from bloodcells.pages.tables import markdown_table, metrics_table
 from bloodcells.pages.words import STAND_IN, hardware, start_in_words
 from bloodcells.recipe import read_recipe
 from reports.make.readme import TIMING, results_table
@@ -22,38 +19,20 @@ from reports.make.speed_page import score_table
 
 ABLATION, RECIPES = "ablation", "recipes"
 CHOICES, LADDER, SOUP, TRIED = "prediction_choices.json", "composite_ladder.json", "weight_soup.json", "tried.md"
-HARDEST = 10
-"""Corruptions of each run that the page shows."""
-
 BLOOD = read_competition(BLOOD_CELLS)
 
-_STYLE = """
-h2 { margin-top: 3rem }
-p { max-width: 46rem }
-p:has(> img) { max-width: 58rem }
-em { color: var(--soft) }
-img { display: block; max-width: 100%; height: auto; margin: 1.2rem 0 .6rem; background: #fff; border-radius: .4rem }
-.wide { margin: 1rem 0; font-size: .88rem }
-th, td { padding: .35rem .9rem .35rem 0; vertical-align: top; text-align: left; border-bottom: 1px solid var(--line) }
-th { font-weight: 600 }
-code { font-size: .9em; padding: .05em .25em; border-radius: .2em; background: var(--card) }
-"""
+CURVES = "curves.png"
 
 
 def write_story(reports: Path) -> Path:
-    """Write ``index.md`` and ``index.html`` into ``reports``; return the path of the first.
+    """Write ``index.md`` into ``reports``, with the figure of all runs' curves; return its path.
 
     Raises:
         KitError: a record is missing or damaged.
     """
-    text = story(reports)
-    title = text.splitlines()[0].removeprefix("# ")
-    body = MarkdownIt("commonmark").enable("table").render(text)
-    body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
-    body = body.replace(" ± ", "&nbsp;±&nbsp;")
-    # The pages beside it are Markdown, which a browser does not show; they are linked to as they are.
-    write_text(reports / "index.html", html_page(title, body, _STYLE))
-    write_text(reports / "index.md", text)
+    epochs = {page: run.epochs for page, run in read_records(reports).items()}
+    save_figure(curves_of_runs(epochs), reports / CURVES)
+    write_text(reports / "index.md", story(reports))
     return reports / "index.md"
 
 
@@ -79,15 +58,17 @@ def _head(runs: Mapping[str, RunRecord], ladder: Mapping[str, Any]) -> str:
     return f"""# {BLOOD.title}: what was measured
 
 A network that is right for 99 % of its own validation cells was right for 81 % of the competition's hidden ones,
-because those are corrupted. This page tells what the kit found on the way to closing that gap. Each figure and table
-is made by a command from records that lie beside it.
+because those are corrupted. This page tells what the kit found on the way to closing that gap. A command makes each
+figure and table from records that lie beside it. There is also [a technical report to print](report.pdf),
+[what the cleaning found, picture by picture](cleaning/cleaning.html), and
+[a list of everything that is published](README.md).
 
 {results_table(runs, ".")}
 *The published systems were scored on the competition's hidden set. Ours are scored on held-out cells of a file that
 has the shape and the origin of its training file, as they are (clean) and under the kit's own frozen corruption
 (composite): a stand-in for the hidden set, not the same thing. n: cells of the hold-out; in brackets Wilson's 95 %
-interval for drawing other cells. Each row is one run of one seed. `bloodcells run` makes the rows that name a recipe;
-no command makes the weights of the kit. {STAND_IN}*
+interval for drawing other cells. Each row is one run of one seed. `bloodcells run` makes the rows that name a recipe,
+from the ImageNet stand-in; no command makes the weights of the kit. {STAND_IN}*
 
 The composite corruption is about as hard as the leaderboard suggests. On the hidden set a fine-tuned network without
 augmentation scored 0.60 to 0.70, one with RandAugment 0.85 to 0.90. Under the composite they score {none:.3f} and
@@ -107,7 +88,8 @@ that were turned, cropped or re-encoded.{labels}
 
 ![Images that were dropped, one row for each reason](cleaning/dropped.jpg)
 
-*One row for each reason to drop an image. [What the cleaning was measured to do](cleaning/README.md).*
+*One row for each reason to drop an image. [All of them](cleaning/cleaning.html), and
+[what the cleaning was measured to do](cleaning/README.md).*
 """
 
 
@@ -122,6 +104,12 @@ def _ablation(summary: AblationSummary) -> str:
 lie within a few points of one another; on corrupted ones `{best.arm}` is right for
 {best.accuracy["composite"].mean:.1%} and `{base.arm}` for {base.accuracy["composite"].mean:.1%}.
 {unfinished_paragraph(summary)}
+![Accuracy of each augmentation on corrupted cells against that on clean ones]({ABLATION}/tradeoff.png)
+
+*A point for each augmentation, with its standard deviation over the seeds. The upper right corner would be best: the
+augmentations that help most on corrupted cells cost two or three points on clean ones.
+[What each of them does to a cell]({ABLATION}/index.md#what-the-network-sees).*
+
 {arms_table(summary)}
 *Accuracy, mean ± standard deviation over the seeds; {images["clean"]} clean cells, the same under the composite
 corruption, and 55 copies of {images["medmnist_c"]} under MedMNIST-C. BE: balanced error relative to AlexNet's, lower
@@ -172,42 +160,60 @@ seeds did not yet draw equal pictures, so seed 0 is another training here than a
 
 
 def _training(runs: Mapping[str, RunRecord]) -> str:
-    return "## Training\n\n" + "\n".join(
-        f"""![Accuracy after each epoch of {page}]({page}/learning_curves.png)
-
-*[{page}]({page}/index.md): init {start_in_words(run.config.recipe.init)}, policy
-`{run.config.recipe.policy}`, at {run.config.recipe.working_size} px, {run.summary.parts["train"]:,} cells,
-{len(run.epochs)} epochs, {run.seconds["train"] / 60:.0f} minutes on {hardware(run)}, seed
-{run.config.recipe.seed}. Training accuracy is on augmented cells, validation accuracy on single views.*
-"""
+    rows = [
+        (f"[{page}]({page}/index.md)", start_in_words(run.config.recipe.init), f"`{run.config.recipe.policy}`",
+         run.config.recipe.working_size, run.summary.parts["train"], len(run.epochs),
+         f"{run.seconds['train'] / 60:.0f}", hardware(run))
         for page, run in runs.items()
-    )
+    ]  # fmt: skip
+    columns = ("run", "start", "policy at the end", "px", "cells", "epochs", "minutes", "hardware")
+    return f"""## Training
+
+![Validation error of all runs after each epoch]({CURVES})
+
+*Single views of the validation cells; both axes are logarithmic. A dotted line leads over epochs after which nothing
+was measured.*
+
+{markdown_table(columns, rows)}
+*Seed 0 of each.*
+"""
 
 
 def _robustness(runs: Mapping[str, RunRecord]) -> str:
-    text = "## How well it holds up\n\n"
-    for page, run in runs.items():
-        hardest = dict(islice((run.holdout["composite"].by_corruption or {}).items(), HARDEST))
-        text += f"""### {page}
+    """The run with the highest score first; the others are folded."""
+    ordered = sorted(runs, key=lambda page: runs[page].summary.scores["composite"]["accuracy"], reverse=True)
+    first, *others = (_held_up(page, runs[page]) for page in ordered) if ordered else ("",)
+    folded = "\n".join(
+        f"<details>\n<summary>{page}</summary>\n\n{text}\n</details>\n"
+        for page, text in zip(ordered[1:], others, strict=True)
+    )
+    return f"## How well it holds up\n\n{first}\n{folded}"
+
+
+def _held_up(page: str, run: RunRecord) -> str:
+    text = f"""### {page}
 
 {metrics_table(row for row in run.measurements if row.part == "holdout")}
 *Level by level of test-time augmentation; Wilson's 95 % interval for drawing other cells.*
 
-{corruptions_table(hardest)}
-*Composite hold-out: an image counts under each corruption of its chain; the {HARDEST} hardest.
-[All of them]({page}/index.md).*
+![Recall of each class]({page}/recall.png)
+
+*The share of each class that is recognised, clean and corrupted. [All of this run]({page}/index.md).*
+
+![Accuracy under each corruption]({page}/corruptions.png)
+
+*Composite hold-out: an image counts under each corruption of its chain.*
 
 ![Accuracy over confidence]({page}/reliability.png)
 
-*How often the network is right by how sure it is; areas by the number of images.*
+*How often the network is right, by how sure it is.*
 """
-        if any(run.errors.values()):
-            text += f"""
+    if any(run.errors.values()):
+        text += f"""
 ![The most confident errors]({page}/errors.jpg)
 
-*What the network was most sure of and wrong about, over where it looked (Grad-CAM): the true class, then the class it
-said.*
-
+*What the network was most sure of and wrong about, over where it looked (Grad-CAM): the true class, then the class that
+it said.*
 """
     return text
 

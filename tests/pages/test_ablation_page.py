@@ -3,7 +3,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib.colors
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,8 +20,9 @@ from bloodcells.pages.ablation_plots import (
     HELD_OUT,
     _apart,
     accuracy_against_cost,
-    accuracy_bars,
+    accuracy_dots,
     check_near,
+    clean_against_composite,
     difference_forest,
     families_heat_map,
     medmnist_heat_map,
@@ -155,14 +155,28 @@ def test_what_the_policies_are_near_to_are_columns():
     assert not any(HELD_OUT & policy(name).near for name in POLICIES)
 
 
-def test_bars_are_the_means_and_points_the_seeds(summary):
-    panels = accuracy_bars(summary).axes
+def test_diamonds_are_the_means_and_points_the_seeds(summary):
+    panels = accuracy_dots(summary).axes
     assert rows(panels[0]) == ["chain", "cutmix", "flips", "none"]
     for axes, name in zip(panels, ("clean", "composite", "medmnist_c"), strict=True):
-        for bar, points, arm in zip(axes.patches, axes.lines, summary.arms, strict=True):
-            assert bar.get_width() == pytest.approx(arm.accuracy[name].mean)
+        for points, mean, arm in zip(axes.lines[::2], axes.lines[1::2], summary.arms, strict=True):
+            assert mean.get_xdata() == pytest.approx([arm.accuracy[name].mean])
             assert tuple(points.get_xdata()) == arm.accuracy[name].values
-            assert bar.get_facecolor() == matplotlib.colors.to_rgba(arm_colour(arm.arm))
+            assert mean.get_color() == arm_colour(arm.arm)
+
+
+def test_clean_stands_against_composite_with_its_spread_and_a_name(summary):
+    axes = clean_against_composite(summary).axes[0]
+    assert texts(axes) == [arm.arm for arm in summary.arms]
+    for drawn, arm in zip(axes.containers, summary.arms, strict=True):
+        assert drawn.lines[0].get_xydata()[0] == pytest.approx([arm.accuracy[of].mean for of in ("clean", "composite")])
+        width = np.ptp(drawn.lines[2][0].get_segments()[0][:, 0])
+        assert width == pytest.approx(2 * arm.accuracy["clean"].sd)
+
+
+def test_intervals_are_promised_where_there_are_some(summary, invent_arms):
+    assert "with 95 % intervals" in difference_forest(summary).get_suptitle()
+    assert "without intervals" in difference_forest(summarise(invent_arms(ARMS, [0]))).get_suptitle()
 
 
 def test_the_baseline_is_not_compared_with_itself(summary):

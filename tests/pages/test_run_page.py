@@ -19,7 +19,7 @@ pytestmark = pytest.mark.draws
 
 def test_page_names_n_seed_hardware_and_command(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
-    for fact in ("seed 0", "2 cores (Invented CPU), no GPU", "| train | 1280 |", "same 160 images"):
+    for fact in ("seed 0", "2 cores (Invented CPU), no GPU", "| train | 1,280 |", "same 160 images"):
         assert fact in text
     command = "bloodcells run --data training_set.npz --init=backbone.h5 --tta 1 --out runs/invented-quick-0"
     assert f"```\n{command}\n```" in text
@@ -54,7 +54,7 @@ def test_set_that_was_not_measured_after_an_epoch_is_a_dash_and_a_gap(run_folder
     Run(run_folder).add(*epochs)
     record = run_record(run_folder)
     assert "| the head | 1 | flips | 64 | 64 | 0.002 | 80 | 2 | 0.5000 | – |" in run_page(record)
-    composite = learning_curves(record.epochs).axes[0].lines[1].get_ydata()
+    composite = learning_curves(record.epochs).axes[0].lines[5].get_ydata()
     assert np.isnan(composite[:2]).all() and np.isfinite(composite[2:]).all()
 
 
@@ -65,7 +65,8 @@ def test_names_of_phases_do_not_touch_each_other() -> None:
     figure = learning_curves(epochs)
     figure.draw_without_rendering()
     names = [text.get_window_extent() for text in figure.axes[0].texts]
-    assert len(names) == len(lengths) - 1
+    assert len(names) == len(lengths)
+    assert "2 chain, 64 px" in figure.axes[0].get_xlabel()
     assert not any(one.overlaps(other) for one, other in combinations(names, 2))
 
 
@@ -131,7 +132,7 @@ def test_class_without_cells_is_drawn(run_folder: Path) -> None:
     sets = record.holdout
     recall = sets["composite"].per_class_recall
     sets["composite"] = replace(sets["composite"], per_class_recall=(*recall[:3], None, *recall[4:]))
-    offsets = recall_by_class(sets, record.config.competition.classes, "recall").axes[0].collections[2].get_offsets()
+    offsets = recall_by_class(sets, record.config.competition.classes, "recall").axes[0].collections[3].get_offsets()
     assert offsets.shape == (8, 2) and offsets.mask[3, 0]
 
 

@@ -31,7 +31,7 @@ def test_rows_are_made_from_the_records(run_folder: Path) -> None:
     record = run_record(run_folder)
     clean, composite = (record.summary.scores[name]["accuracy"] for name in ("clean", "composite"))
     row = results_table({"a-page": record}, "reports").splitlines()[-1]
-    assert row.startswith("| this kit: [`quick`](reports/a-page/index.md), 8 minutes on 2 core(s) | ")
+    assert row.startswith("| this kit: [`quick`](reports/a-page/index.md), 8 minutes on 2 cores | ")
     assert f"| {composite:.4f} (" in row and f") | {clean:.4f} (" in row and row.endswith("| 160 |")
 
 
@@ -40,8 +40,9 @@ def test_a_zip_has_a_row_of_its_timing() -> None:
 
 
 def test_the_costs_of_a_run_are_minutes_by_stage(run_folder: Path) -> None:
-    costs = "| invented-quick-0 | backbone.h5 | 1,280 | 4 | 64 | 2 cores (Invented CPU), no GPU | 0.1 | 6.7 | 0.3 |"
-    assert f"{costs} 0.7 | 7.7 |\n" in cost_table([run_record(run_folder)])
+    table = cost_table([run_record(run_folder)])
+    assert "| invented-quick-0 | 1,280 | 4 | 64 | 0.1 | 6.7 | 0.3 | 0.7 | 7.7 |\n" in table
+    assert "invented-quick-0 on 2 cores (Invented CPU), no GPU.*" in table
 
 
 def test_what_a_command_makes_comes_before_what_it_does_not(run_folder: Path) -> None:

@@ -27,28 +27,47 @@ _ROW = 0.34  # inches of an arm
 _MEAN = "mean"
 
 
-def accuracy_bars(summary: AblationSummary) -> Figure:
-    """Mean accuracy of each arm on the three sets, a point for each seed."""
+def accuracy_dots(summary: AblationSummary) -> Figure:
+    """Mean accuracy of each arm on the three sets, a small point for each seed; each panel has an axis of its own."""
     arms = summary.arms
-    figure = titled_figure(10, 1.5 + _ROW * len(arms), "Accuracy of each arm: mean, and a point for each seed")
+    figure = titled_figure(10, 1.5 + _ROW * len(arms), "Accuracy of each arm: mean, and a small point for each seed")
     for axes, name in zip(figure.subplots(1, len(SETS), sharey=True), SETS, strict=True):
-        place = _places(axes, arms)
-        spreads = [arm.accuracy[name] for arm in arms]
-        axes.barh(place, [one.mean for one in spreads], 0.72, color=[arm_colour(arm.arm) for arm in arms])
-        for at, one in zip(place, spreads, strict=True):
-            axes.plot(one.values, [at] * len(one.values), "o", markersize=4, color="white", markeredgecolor="black",
-                      markeredgewidth=0.8)  # fmt: skip
-            axes.annotate(f"{one.mean:.3f}", (max(one.values), at), (6, 0), textcoords="offset points", va="center",
-                          fontsize=_FONT - 1)  # fmt: skip
+        for at, arm in zip(_places(axes, arms), arms, strict=True):
+            one, colour = arm.accuracy[name], arm_colour(arm.arm)
+            axes.plot(one.values, [at] * len(one.values), "o-", markersize=4, color=colour, linewidth=1)
+            axes.plot(one.mean, at, "D", markersize=7, color=colour, markeredgecolor="black", markeredgewidth=0.8)
+        axes.grid(color="0.92")
+        axes.set_axisbelow(True)
         axes.set_title(f"{SET_NAMES[name]} (n = {images_of(summary, name)})", fontsize=_FONT)
-        axes.set(xlim=(0, 1.2), xticks=np.linspace(0, 1, 6), xlabel="accuracy")
+        axes.set_xlabel("accuracy")
+    return figure
+
+
+def clean_against_composite(summary: AblationSummary) -> Figure:
+    """The whole ablation at a glance: a point for each arm with its spread over the seeds, named at the right."""
+    figure = titled_figure(8, 5.2, "What each arm gives on corrupted cells, and what it costs on clean ones")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    for arm in summary.arms:
+        clean, composite = arm.accuracy["clean"], arm.accuracy["composite"]
+        axes.errorbar(
+            clean.mean, composite.mean, xerr=clean.sd or 0, yerr=composite.sd or 0, fmt="o", color=arm_colour(arm.arm),
+            markersize=8, markeredgecolor="black", markeredgewidth=0.8, elinewidth=1.5,
+        )  # fmt: skip
+    axes.grid(color="0.92")
+    axes.set_axisbelow(True)
+    axes.set(xlabel="accuracy, clean cells", ylabel="accuracy, corrupted cells (composite)")
+    axes.margins(0.06)
+    _name_points(axes, {arm.arm: (arm.accuracy["clean"].mean, arm.accuracy["composite"].mean) for arm in summary.arms})
     return figure
 
 
 def difference_forest(summary: AblationSummary) -> Figure:
     """Accuracy minus the baseline's, in percentage points, with the 95 % interval of every arm that has one."""
     arms = [arm for arm in summary.arms if arm.arm != summary.baseline]
-    title = f"Difference to {summary.baseline}, percentage points, with 95 % intervals"
+    intervals = any(one and one.low is not None for arm in arms for one in arm.difference.values())
+    told = "with 95 % intervals" if intervals else "one seed each, so without intervals"
+    title = f"Difference to {summary.baseline}, percentage points, {told}"
     figure = titled_figure(9, 1.5 + _ROW * max(len(arms), 1), title)
     for axes, name in zip(figure.subplots(1, len(PAIRED_SETS), sharey=True), PAIRED_SETS, strict=True):
         place = _places(axes, arms)
@@ -80,27 +99,30 @@ def families_heat_map(summary: AblationSummary, near: Near) -> Figure:
     """Accuracy of each arm on the composite images that hold a corruption of the family, mean over the seeds."""
     families = tuple(composite.FAMILIES)
     rows = {arm.arm: [arm.composite_families.get(name, np.nan) for name in families] for arm in summary.arms}
-    return _heat_map(rows, families, near, "Composite set: accuracy where the chain holds the family, %")
+    return _heat_map(rows, families, near, "Accuracy, %, on composite cells that hold a corruption of the family")
 
 
 def accuracy_against_cost(summary: AblationSummary) -> Figure:
-    """Composite accuracy against the minutes that training took, mean and range over the seeds; arms named beside."""
+    """Composite accuracy against the minutes that the fastest seed took; arms named at the right.
+
+    Whatever else runs on a machine only lengthens a training, so that the fastest is nearest to what an arm costs.
+    """
     figure = titled_figure(8, 5, "What an arm costs and what it gives")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
-    for arm in summary.arms:
-        minutes = np.array(arm.train_seconds.values) / 60
-        accuracy = arm.accuracy["composite"]
-        at, colour = minutes.mean(), arm_colour(arm.arm)
-        axes.plot([at, at], [min(accuracy.values), max(accuracy.values)], color=colour, linewidth=1.5)
-        axes.plot([minutes.min(), minutes.max()], [accuracy.mean] * 2, color=colour, linewidth=1.5)
-        axes.plot(at, accuracy.mean, "o", color=colour, markersize=8, markeredgecolor="black", markeredgewidth=0.8)
+    points = {arm.arm: (min(arm.train_seconds.values) / 60, arm.accuracy["composite"]) for arm in summary.arms}
+    for arm, (minutes, accuracy) in points.items():
+        axes.plot(
+            [minutes, minutes], [min(accuracy.values), max(accuracy.values)], color=arm_colour(arm), linewidth=1.5
+        )
+        axes.plot(minutes, accuracy.mean, "o", color=arm_colour(arm), markersize=8, markeredgecolor="black",
+                  markeredgewidth=0.8)  # fmt: skip
     axes.grid(color="0.92")
     axes.set_axisbelow(True)
-    axes.set(xlabel="minutes of training, one seed", ylabel="accuracy, composite",
-             xlim=(0, 1.08 * max(max(arm.train_seconds.values) for arm in summary.arms) / 60))  # fmt: skip
+    longest = max(minutes for minutes, _ in points.values())
+    axes.set(xlabel="minutes of training, fastest seed", ylabel="accuracy, composite", xlim=(0, 1.08 * longest))
     axes.margins(y=0.08)
-    _name_points(axes, summary.arms)
+    _name_points(axes, {arm: (minutes, accuracy.mean) for arm, (minutes, accuracy) in points.items()})
     return figure
 
 
@@ -146,28 +168,26 @@ def _heat_map(rows: Mapping[str, Sequence[float]], columns: Sequence[str], near:
     axes.set_yticks(range(len(rows)), list(rows), fontsize=_FONT)
     axes.spines[:].set_visible(False)
     figure.colorbar(shades, ax=axes, format=lambda value, _: f"{100 * value:.0f}", fraction=0.03, pad=0.02)
-    figure.supxlabel(
-        "Dot: an augmentation of the arm is near this corruption. Red frame: no arm imitates it.",
-        fontsize=_FONT - 1,
-    )
+    dots = "Dot: an augmentation of the arm is near this corruption. " if any(near.values()) else ""
+    figure.supxlabel(f"{dots}Red frame: no arm imitates it.", fontsize=_FONT - 1)
     return figure
 
 
-def _name_points(axes: Axes, arms: Sequence[ArmSummary]) -> None:
-    """The arms' names in a column at the right edge, in the points' order of height, a thin line to each point."""
+def _name_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """The arms' names in a column at the right edge, in the ``points``' order of height, a thin line to each point."""
     low, high = axes.get_ylim()
     # 0.052 of the height is a line of text; the arms come best first.
-    wanted = np.array([(arm.accuracy["composite"].mean - low) / (high - low) for arm in arms])
-    for arm, height in zip(arms, _apart(wanted, 0.052), strict=True):
+    wanted = np.array([(y - low) / (high - low) for _, y in points.values()])
+    for (arm, point), height in zip(points.items(), _apart(wanted, 0.052), strict=True):
         axes.annotate(
-            arm.arm,
-            (arm.train_seconds.mean / 60, arm.accuracy["composite"].mean),
+            arm,
+            point,
             (1.03, height),
             textcoords="axes fraction",
             va="center",
             fontsize=_FONT,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": arm_colour(arm.arm), "linewidth": 0.8},
+            arrowprops={"arrowstyle": "-", "color": arm_colour(arm), "linewidth": 0.8},
             zorder=1,
         )
 

@@ -3,6 +3,7 @@
 Figures are made without pyplot: no window, no global state, and a notebook shows one that a cell returns.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +11,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from bloodcells.files import replacing
 from bloodcells.pages.palette import SET_COLOURS, class_colours
+from bloodcells.pages.tables import accuracy_interval, corruption_in_words
 from bloodcells.pages.words import VIEWS
-from bloodcells.run import SETS, Epoch, Measurement, Metrics, metrics_by_set
+from bloodcells.run import SETS, Epoch, Measurement, Metrics
 
-_CHARACTER = 0.009
-"""Width of a letter of a phase's name, as a share of the axis."""
+_SMALLEST_ERROR = 0.0005  # an axis of logarithms has no 0
+_MARKERS, _OFFSETS = ("o", "s"), (-0.16, 0.16)  # of the clean and of the composite set
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -41,65 +43,121 @@ def titled_figure(width: float, height: float, title: str) -> Figure:
 
 
 def learning_curves(epochs: Sequence[Epoch]) -> Figure:
-    """Accuracy after each epoch: training, validation clean and validation composite, with gaps where unmeasured."""
-    figure, axes = _figure(7, 4, "Accuracy after each epoch")
-    number = [epoch.epoch for epoch in epochs]
-    size = 6 if len(number) <= 40 else 3
-    lines = [
-        *((f"validation, {name}", name, style, [epoch.validation.get(name, np.nan) for epoch in epochs])
-          for name, style in zip(SETS, ("o-", "s-"), strict=True)),
-        ("training, augmented", "training", "^--", [epoch.accuracy for epoch in epochs]),
-    ]  # fmt: skip
-    for label, colour, style, values in lines:
-        axes.plot(number, values, style, color=SET_COLOURS[colour], label=label, clip_on=False, markersize=size)
+    """Error after each epoch: training, validation clean and validation composite; dotted where it was not measured."""
+    figure, axes = _figure(7, 4.6, "Error after each epoch")
+    size = 6 if len(epochs) <= 40 else 3
+    number, trained = np.array([(epoch.epoch, epoch.accuracy) for epoch in epochs]).T
+    _error_curve(axes, number, trained, "^--", SET_COLOURS["training"], "training, augmented", size)
+    for name, style in zip(SETS, ("o-", "s-"), strict=True):
+        accuracy = np.array([epoch.validation.get(name, np.nan) for epoch in epochs])
+        _error_curve(axes, number, accuracy, style, SET_COLOURS[name], f"validation, {name}", size)
     _name_phases(axes, epochs)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02), xlim=(0.7, max(number) + 0.3))
+    axes.set_xlim(0.7, max(number) + 0.3)
+    _error_axis(axes)
     _legend(figure, axes)
     return figure
 
 
+def curves_of_runs(runs: Mapping[str, Sequence[Epoch]]) -> Figure:
+    """Validation error after each epoch of every run, clean and composite, over the number of epochs."""
+    figure, axes = _figure(8, 4.8, "Validation error after each epoch, clean and composite")
+    for (name, epochs), colour in zip(runs.items(), class_colours(len(runs)), strict=True):
+        number = np.array([epoch.epoch for epoch in epochs])
+        for of, style in zip(SETS, ("o-", "s--"), strict=True):
+            accuracy = np.array([epoch.validation.get(of, np.nan) for epoch in epochs])
+            _error_curve(axes, number, accuracy, style, colour, f"{name}, {of}", 4)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("epoch")
+    _error_axis(axes)
+    _legend(figure, axes, 2)
+    return figure
+
+
+def _error_curve(
+    axes: Axes, epoch: np.ndarray, accuracy: np.ndarray, style: str, colour: str, label: str, size: int
+) -> None:
+    """One curve; ``accuracy`` is NaN where it was not measured, and a dotted line leads over such a gap."""
+    error, measured = np.maximum(1 - accuracy, _SMALLEST_ERROR), np.isfinite(accuracy)
+    axes.plot(epoch[measured], error[measured], ":", color=colour, linewidth=0.8)
+    axes.plot(epoch, error, style, color=colour, label=label, clip_on=False, markersize=size)
+
+
+def _error_axis(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(FixedLocator([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=None))
+    axes.set_ylabel("error (1 - accuracy)")
+    axes.grid(axis="y", color="0.92")
+
+
 def _name_phases(axes: Axes, epochs: Sequence[Epoch]) -> None:
-    """A line where a phase begins, and its name beside it, above the names that would touch it."""
-    last = max(epoch.epoch for epoch in epochs)
-    ends: list[float] = []  # of the names at each height, in epochs
-    for before, after in pairwise(epochs):
-        if before.phase == after.phase:
-            continue
-        place, width = before.epoch + 0.5, _CHARACTER * len(after.phase) * last
-        near_end = place > 0.8 * last
-        begin = place - width if near_end else place
-        height = next((height for height, end in enumerate(ends) if end <= begin), len(ends))
-        ends[height : height + 1] = [begin + width]
-        axes.axvline(place, color="0.6", linewidth=1, linestyle=":")
-        axes.annotate(
-            after.phase, (place, 0.02 + 0.05 * height), (-3 if near_end else 3, 0),
-            textcoords="offset points", ha="right" if near_end else "left", color="0.4", fontsize=8,
-        )  # fmt: skip
+    """A line and a number above the panel where a phase begins; the names by number stand below it."""
+    begins = {after.phase: before.epoch + 0.5 for before, after in pairwise(epochs) if before.phase != after.phase}
+    phases = {epochs[0].phase: epochs[0].epoch, **begins}
+    for number, (phase, place) in enumerate(phases.items(), start=1):
+        if phase in begins:
+            axes.axvline(place, color="0.6", linewidth=1, linestyle=":")
+        height = 1.05 if number % 2 else 1.01  # neighbours may begin within the width of a number
+        axes.annotate(str(number), (place, height), xycoords=("data", "axes fraction"), ha="center", fontsize=8)
+    named = "; ".join(f"{number} {phase}" for number, phase in enumerate(phases, start=1))
+    axes.set_xlabel("epoch\n" + textwrap.fill(f"Phases: {named}", 100), fontsize=9)
 
 
 def accuracy_by_views(rows: Sequence[Measurement]) -> Figure:
-    """Clean beside composite accuracy by number of views, one panel per part, the gap named."""
-    figure = titled_figure(8, 4, "Accuracy on clean and on corrupted images, by test-time augmentation")
+    """Accuracy on clean and on composite cells by number of views, with 95 % intervals, one panel per part."""
     parts = list(dict.fromkeys(row.part for row in rows))
-    for axes, part in zip(figure.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
-        views = sorted({row.views for row in rows if row.part == part})
-        measured = [metrics_by_set(rows, part, one) for one in views]
-        place = np.arange(len(views))
-        values = {name: [sets[name].accuracy for sets in measured] for name in SETS}
-        for offset, name in zip((-0.2, 0.2), SETS, strict=True):
-            bars = axes.bar(place + offset, values[name], 0.38, color=SET_COLOURS[name], label=name)
-            axes.bar_label(bars, fmt="{:.3f}", fontsize=9, padding=1)
-        for at, clean, composite in zip(place, values["clean"], values["composite"], strict=True):
-            gap = (clean - composite) * 100
-            axes.annotate(f"gap {gap:.1f} points", (at, max(clean, composite) + 0.08), ha="center", fontsize=9)
-        axes.set_xticks(place, [VIEWS[one] for one in views])
-        axes.set_title(f"{_part(part)} (n = {measured[0]['clean'].images} each)", fontsize=10)
+    views = sorted({row.views for row in rows})
+    figure = titled_figure(8, 2 + 0.5 * len(views), "Accuracy with 95 % intervals, by test-time augmentation")
+    for axes, part in zip(figure.subplots(1, len(parts), sharey=True, sharex=True, squeeze=False)[0], parts,
+                          strict=True):  # fmt: skip
+        for name, marker, offset in zip(SETS, _MARKERS, _OFFSETS, strict=True):
+            own = [row for row in rows if (row.part, row.set) == (part, name)]
+            place = np.array([views.index(row.views) for row in own]) + offset
+            shares = [(row.metrics.accuracy, row.metrics.images) for row in own]
+            _with_intervals(axes, place, shares, marker, SET_COLOURS[name], name)
+            for at, (accuracy, _) in zip(place, shares, strict=True):
+                axes.annotate(f"{accuracy:.3f}", (accuracy, at), (0, -12), textcoords="offset points", ha="center",
+                              fontsize=8)  # fmt: skip
+        axes.set_title(f"{_part(part)} (n = {own[0].metrics.images:,} each)", fontsize=10)
+        axes.set_yticks(range(len(views)), [VIEWS[one] for one in views])
+        axes.set(ylim=(len(views) - 0.4, -0.6), xlabel="accuracy")
         _bare(axes)
-        axes.set(ylim=(0, 1.18), yticks=np.linspace(0, 1, 6))
-    figure.axes[0].set_ylabel("accuracy")
     _legend(figure, figure.axes[0])
     return figure
+
+
+def accuracy_by_corruption(by_corruption: Mapping[str, tuple[int, float]], title: str) -> Figure:
+    """Accuracy under each corruption of the composite set with its 95 % interval, the hardest on top.
+
+    Args:
+        by_corruption: images and accuracy by corruption, in this order.
+        title: what was predicted, and how.
+    """
+    figure, axes = _figure(7, max(3, 1.2 + 0.2 * len(by_corruption)), title)
+    place = np.arange(len(by_corruption))
+    shares = [(accuracy, images) for images, accuracy in by_corruption.values()]
+    _with_intervals(axes, place, shares, "s", SET_COLOURS["composite"], "composite")
+    axes.set_yticks(
+        place, [f"{corruption_in_words(name)} ({images})" for name, (images, _) in by_corruption.items()], fontsize=9
+    )
+    axes.set(ylim=(len(place) - 0.4, -0.6), xlabel="accuracy with 95 % interval (images)", xlim=(None, 1.005))
+    return figure
+
+
+def _with_intervals(
+    axes: Axes, place: Sequence[float] | np.ndarray, shares: Sequence[tuple[float, int]], marker: str, colour: str,
+    label: str,
+) -> None:  # fmt: skip
+    """A point for each share, the accuracy of so many images, and its 95 % interval beside it."""
+    values = np.array([share for share, _ in shares])
+    bounds = np.array([accuracy_interval(share, n) if n else (np.nan, np.nan) for share, n in shares]).reshape(-1, 2)
+    axes.hlines(place, *bounds.T, color=colour, linewidth=1.6)
+    axes.scatter(values, place, s=40, marker=marker, color=colour, label=label, zorder=2)
+    axes.grid(axis="x", color="0.92")
+    axes.set_axisbelow(True)
 
 
 def confusion_matrices(sets: Mapping[str, Metrics], classes: Sequence[str], title: str) -> Figure:
@@ -127,18 +185,16 @@ def confusion_matrices(sets: Mapping[str, Metrics], classes: Sequence[str], titl
 
 
 def recall_by_class(sets: Mapping[str, Metrics], classes: Sequence[str], title: str) -> Figure:
-    """Recall of each class on the clean and on the composite set; arguments as for `confusion_matrices`."""
-    figure, axes = _figure(7, 4.4, title)
-    place = np.arange(len(classes))[::-1]
-    recall = {name: [np.nan if value is None else value for value in sets[name].per_class_recall] for name in SETS}
-    axes.hlines(place, recall["composite"], recall["clean"], color="0.75", linewidth=2, zorder=1)
-    for name, marker in zip(SETS, ("o", "s"), strict=True):
-        axes.scatter(recall[name], place, s=55, marker=marker, color=SET_COLOURS[name], label=name, zorder=2)
+    """Recall of each class on the clean and on the composite set with 95 % intervals; arguments as for
+    `confusion_matrices`."""
+    figure, axes = _figure(7, 4.8, title)
     counts = np.array(sets["clean"].confusion).sum(axis=1)
-    axes.set_yticks(place, [f"{name} (n = {count})" for name, count in zip(classes, counts, strict=True)])
-    axes.set(xlabel="recall", xlim=(-0.02, 1.02))
-    axes.grid(axis="x", color="0.9")
-    axes.set_axisbelow(True)
+    for name, marker, offset in zip(SETS, _MARKERS, _OFFSETS, strict=True):
+        recall = [np.nan if value is None else value for value in sets[name].per_class_recall]
+        shares = [(value, 0 if np.isnan(value) else int(n)) for value, n in zip(recall, counts, strict=True)]
+        _with_intervals(axes, np.arange(len(classes)) + offset, shares, marker, SET_COLOURS[name], name)
+    axes.set_yticks(range(len(classes)), [f"{name} (n = {n})" for name, n in zip(classes, counts, strict=True)])
+    axes.set(ylim=(len(classes) - 0.4, -0.6), xlabel="recall with 95 % interval", xlim=(None, 1.005))
     _legend(figure, axes)
     return figure
 
@@ -177,9 +233,11 @@ def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def _legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
     """The legend below the panels, where it hides nothing."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
+    )
 
 
 def _bare(axes: Axes) -> None:

@@ -68,6 +68,9 @@ def _figures(record: RunRecord) -> dict[str, plots.Figure]:
         "accuracy.png": plots.accuracy_by_views(record.measurements),
         "confusion.png": plots.confusion_matrices(holdout, classes, f"What each class is taken for ({views})"),
         "recall.png": plots.recall_by_class(holdout, classes, f"Recall of each class ({views})"),
+        "corruptions.png": plots.accuracy_by_corruption(
+            holdout["composite"].by_corruption or {}, f"Composite accuracy under each corruption ({views})"
+        ),
         "reliability.png": plots.reliability_curves(holdout, f"Accuracy over confidence ({views})"),
     }
 
@@ -81,7 +84,7 @@ def _head(record: RunRecord) -> str:
 {recipe.working_size} px, on *{summary.cells}*. One run, seed {recipe.seed}, on {hardware(record)}.
 
 The zip that would be uploaded scores **{accuracy["clean"]:.4f}** on the clean hold-out and
-**{accuracy["composite"]:.4f}** on the same {summary.parts["holdout"]} images under the composite corruption.
+**{accuracy["composite"]:.4f}** on the same {summary.parts["holdout"]:,} images under the composite corruption.
 
 {_made_by(record)}
 """
@@ -107,14 +110,13 @@ another seed moves the figures too.*
 
 ![Clean beside composite accuracy, by test-time augmentation](accuracy.png)
 
-*Accuracy by part and test-time augmentation (the mean over the views of an image). The gap is clean minus composite, in
-percentage points.*
+*Accuracy by part and test-time augmentation (the mean over the views of an image), with Wilson's 95 % interval.*
 
-![Accuracy after each epoch](learning_curves.png)
+![Error after each epoch](learning_curves.png)
 
-*Training ({parts["train"]} images) and validation ({parts["validation"]} images) accuracy after each
-epoch, on single views. Training accuracy is the mean over the epoch, on augmented images. No epoch is chosen by these
-curves: the last one is used.*
+*Training ({parts["train"]:,} images) and validation ({parts["validation"]:,} images) error after each
+epoch, on single views. The training error is the mean over the epoch, on augmented images. Where validation was not
+measured, a dotted line leads on. No epoch is chosen by these curves: the last one is used.*
 
 ![Confusion matrices of the hold-out](confusion.png)
 
@@ -122,7 +124,8 @@ curves: the last one is used.*
 
 ![Recall of each class](recall.png)
 
-*Share of each class that is recognised; n is the number of hold-out images of the class in each set.*
+*Share of each class that is recognised, with Wilson's 95 % interval; n is the number of hold-out images of the class in
+each set.*
 
 ![Accuracy over confidence](reliability.png)
 
@@ -130,6 +133,8 @@ curves: the last one is used.*
 often than it says: label smoothing keeps it modest.*
 
 {_errors(record)}
+![Accuracy under each corruption](corruptions.png)
+
 {corruptions_table(record.holdout["composite"].by_corruption or {})}
 *Composite hold-out: an image counts under each corruption of its chain, the hardest first.*
 
@@ -176,7 +181,7 @@ def _cost(record: RunRecord) -> str:
         versions["bloodcells"] = config.version + (f", commit {config.commit}" if config.commit else "")
     return f"""## Cost and settings
 
-{pairs_table(record.seconds, ("stage", "seconds"))}
+{pairs_table({stage: f"{seconds / 60:.1f}" for stage, seconds in record.seconds.items()}, ("stage", "minutes"))}
 *On {hardware(record)}.*
 
 {phases_table(config.recipe, record.epochs)}

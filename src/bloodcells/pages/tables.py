@@ -12,14 +12,15 @@ from bloodcells.run import SETS, Epoch, Measurement
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; a column whose first value is a number, or looks like one, is aligned to the right."""
-    body = [[str(value) for value in row] for row in rows]
-    rules = ["---:" if body and _is_number(body[0][place]) else "---" for place in range(len(columns))]
+    """A Markdown table. Columns of numbers are aligned to the right, and whole numbers grouped in thousands."""
+    body = [[f"{value:,}" if type(value) is int else str(value) for value in row] for row in rows]
+    rules = ["---:" if _are_numbers([row[place] for row in body]) else "---" for place in range(len(columns))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [list(columns), rules, *body]) + "\n"
 
 
-def _is_number(text: str) -> bool:
-    return text.replace(",", "").replace(".", "", 1).removeprefix("-").isdecimal()
+def _are_numbers(column: Sequence[str]) -> bool:
+    told = [text for text in column if text not in ("", "-", "–")]
+    return bool(told) and all(text.replace(",", "").replace(".", "", 1).lstrip("+-").isdecimal() for text in told)
 
 
 def metrics_table(rows: Iterable[Measurement]) -> str:
@@ -85,11 +86,16 @@ _NEUTRAL = {"deposit": "blots", "slide": "marks"}  # what the composite calls by
 def corruptions_table(by_corruption: Mapping[str, tuple[int, float]]) -> str:
     """Accuracy under each corruption of the composite set, as `evaluation.accuracy_by_corruption` gives it."""
     rows = [
-        (_NEUTRAL.get(name, name).replace("_", " "), _NEUTRAL.get(family := FAMILY_OF.get(name, ""), family), images,
+        (corruption_in_words(name), _NEUTRAL.get(family := FAMILY_OF.get(name, ""), family), images,
          f"{accuracy:.3f}")
         for name, (images, accuracy) in by_corruption.items()
     ]  # fmt: skip
     return markdown_table(("corruption", "family", "n", "accuracy"), rows)
+
+
+def corruption_in_words(name: str) -> str:
+    """The name of a corruption of the composite set as a page shows it."""
+    return _NEUTRAL.get(name, name).replace("_", " ")
 
 
 def pairs_table(pairs: Mapping[str, object], columns: tuple[str, str]) -> str:
