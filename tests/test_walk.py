@@ -99,7 +99,7 @@ def submit_with_scores_off_by(walked, cells, monkeypatch, labels: int) -> dict[s
 
 @pytest.mark.parametrize("labels", [-2, 2])
 def test_a_zip_that_scores_otherwise_is_not_to_be_uploaded(walked, cells, monkeypatch, labels):
-    with pytest.raises(KitError, match="the zip scores otherwise than the network"):
+    with pytest.raises(KitError, match="the zip does not score what the network scores"):
         submit_with_scores_off_by(walked, cells, monkeypatch, labels)
 
 

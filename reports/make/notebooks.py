@@ -27,7 +27,7 @@ def open_elsewhere(folder: Path, pyproject: Path) -> list[Path]:
     """Let the notebooks in ``folder`` be opened on Colab and Kaggle: links, a cell that installs, and the GPU.
 
     Args:
-        folder: of the notebooks, in the repository.
+        folder: the folder of the notebooks, in the repository.
         pyproject: the file that says where the repository is published.
 
     Returns:

@@ -22,7 +22,8 @@ em { color: var(--soft) }
 img { display: block; max-width: 100%; height: auto; margin: 1.2rem 0 .6rem; padding: .4rem; background: #fff;
   border-radius: .4rem }
 @media (prefers-color-scheme: dark) { img { filter: brightness(.9) } a { color: #8ab4f8 } }
-@media (max-width: 34rem) { th, td { padding-right: .5rem } p:has(> img) { overflow-x: auto }
+@media (max-width: 34rem) { th, td { padding-right: .5rem }
+  td:not(:first-child) { white-space: nowrap } p:has(> img) { overflow-x: auto }
   img:is([src*=families], [src*=medmnist], [src*=confusion], [src*=accuracy]) { max-width: none; width: 46rem } }
 nav { margin: 1.2rem 0; font-size: .92rem }
 nav ul { margin: .3rem 0; padding-left: 1.1rem; columns: 18rem }

@@ -47,8 +47,8 @@ def speed_page(folder: Path) -> str:
 def score_table(record: Record) -> str:
     """From a zip to its score, a row for each zip of ``score.json``."""
     columns = (
-        "test-time augmentation", "images", "zip to score, s", "of it load, s", "predict, s", "images/s", "peak, GB",
-        f"of the limit of {BLOOD.time_limit:.0f} s",
+        "test-time augmentation", "images", "zip to score, s", "loading, s", "predicting, s", "images/s", "peak, GB",
+        f"share of {BLOOD.time_limit:.0f} s",
     )  # fmt: skip
     rows = [
         (_views_in_words(row["settings"]), f"{row['images']:,}", f"{row['zip_to_score_seconds']:.0f}",

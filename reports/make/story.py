@@ -147,7 +147,8 @@ def _recipe(summary: AblationSummary, soup: Mapping[str, Any]) -> str:
 {seed_counts_in_words(summary)}, from the same start, on as many cells and steps.
 {unfinished_paragraph(summary)}
 {arms_table(summary)}
-*As above, against `{summary.baseline}` as it is; a difference without an interval is that of one seed.
+*The columns are those of the table above, the differences are to `{summary.baseline}` as it is. A difference without an
+interval is that of one seed.
 [What each arm changes]({RECIPES}/index.md).*
 
 Several trainings of `{soup["arm"]}` from that start, their soup (the average of their weights; Wortsman et al. 2022)
@@ -194,7 +195,7 @@ def _held_up(page: str, run: RunRecord) -> str:
     text = f"""### {page}
 
 {metrics_table(row for row in run.measurements if row.part == "holdout")}
-*Level by level of test-time augmentation; Wilson's 95 % interval for drawing other cells.*
+*A row for each level of test-time augmentation, with Wilson's 95 % interval for drawing other cells.*
 
 ![Recall of each class]({page}/recall.png)
 
@@ -227,8 +228,8 @@ def _choices(record: Mapping[str, Any]) -> str:
     return f"""## What could be done at test time
 
 {markdown_table(("choice", *sets), rows)}
-*Accuracy of {record["run"]} on {record["images"]:,} of its validation cells: as they are, corrupted, and half of
-either. The zip takes the orientations. BatchNorm re-estimated: its statistics are those of the cells that are
+*These are accuracies of {record["run"]} on {record["images"]:,} of its validation cells: as they are, corrupted, and
+half of either. The zip takes the orientations. BatchNorm re-estimated: its statistics are those of the cells that are
 predicted, wholly or by half (Schneider et al. 2020). A temperature of {kept["temperature"]} changes no label;
 calibration error without and with it: {errors}. On {hardware(record)};
 `python tests/benchmarks/prediction_choices.py --run runs/{record["run"]}
@@ -239,8 +240,8 @@ calibration error without and with it: {errors}. On {hardware(record)};
 def _zip(timing: Mapping[str, Any]) -> str:
     return f"""## The score of the zip
 
-What is uploaded is what was scored: each zip was unpacked and run in a process of its own as the competition's
-worker does. A zip that scores otherwise than its network is refused.
+You upload what was scored: each zip was unpacked and run in a process of its own, as the competition's worker does. A
+zip that does not score what its network scores is refused.
 
 {score_table(timing)}
 *From a zip to its score on as many images as the hidden set has, on {hardware(timing)}.

@@ -534,7 +534,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: "
                           "phases.0.epochs=5 (phases count from 0), backbone=ConvNeXtTiny; repeatable")  # fmt: skip
         _add_init(verb)
-        verb.add_argument("--seed", type=int, default=0, help="of training; data and split do not change with it")
+        verb.add_argument("--seed", type=int, default=0, help="the seed of the training; the split stays")
         verb.add_argument("--devices", type=int, metavar="N", help="GPUs to train on at once, each with its "
                           "share of every batch (default: all)")  # fmt: skip
         verb.add_argument("--minutes", type=float, metavar="N", help="stop the training at the last end of an epoch "
@@ -544,7 +544,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tta(whole)
 
     new = add("new", _new, "write the facts of another competition, from its pictures")
-    new.add_argument("name", help="of the competition")
+    new.add_argument("name", help="the name of the competition")
     new.add_argument("--data", required=True, help="labelled images, as for run")
     _add_reading(new)
     new.add_argument("--out", type=Path, metavar="FILE", help="the file (default: NAME.toml)")
@@ -557,8 +557,8 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--init", help="look for wrong labels too, with a network that has not learned them: imagenet "
                        "or an ImageNet-style .h5 file; minutes on a CPU; suspects are reported and stay (default: "
                        "labels are not examined)")  # fmt: skip
-    clean.add_argument("--backbone", default="EfficientNetB3", help="of these weights, as in a recipe (default: "
-                       "EfficientNetB3)")  # fmt: skip
+    clean.add_argument("--backbone", default="EfficientNetB3", help="the backbone of these weights, as in a recipe "
+                       "(default: EfficientNetB3)")  # fmt: skip
     _add_cleaning(clean)
 
     evaluate = add("evaluate", _evaluate, "measure a run on validation and hold-out cells, clean and corrupted")
@@ -607,7 +607,7 @@ def _parser() -> argparse.ArgumentParser:
     publish = add("publish", _publish, "copy a run's weights at half precision, with its records, to hand them on")
     _add_run(publish)
     publish.add_argument("--out", type=Path, required=True, help="folder for them; package reads it like a run")
-    publish.add_argument("--note", default="", help="what the records do not say of how the weights were made")
+    publish.add_argument("--note", default="", help="how the weights were made, where the records do not say it")
     _add_force(publish)
 
     score = add("score", _score, "score a submission zip as Codabench does, or rank a folder of them")
@@ -635,7 +635,7 @@ def _parser() -> argparse.ArgumentParser:
 
     corrupt = add("corrupt", _corrupt, "write frozen corrupted copies of a set of cells, with checksums")
     _add_source(corrupt)
-    corrupt.add_argument("--seed", type=int, default=0, help="of the corruption")
+    corrupt.add_argument("--seed", type=int, default=0, help="the seed of the corruption")
     corrupt.add_argument("--out", type=Path, required=True, help="folder for the copies")
 
     ablate = add(

@@ -32,11 +32,11 @@ def decoded(value: Any, kind: Any, place: str = "") -> Any:
     missing.
 
     Args:
-        value: of lists, mappings, strings, numbers, booleans and None.
+        value: lists, mappings, strings, numbers, booleans and None.
         kind: a dataclass, ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping[str, X]`` or ``dict[str, X]``, ``X | None``,
             str, bool, int, float (finite), Any, or ``Annotated`` with the values `OneOf` which it has, or with the
             lowest and the highest value of a number or length of a text or tuple.
-        place: of the value, for the message.
+        place: the place of the value, for the message.
 
     Raises:
         ValueError: it is none, in one line: *place: expected X, got Y*.

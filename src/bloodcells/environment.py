@@ -1,4 +1,4 @@
-"""What a result was measured with: versions and hardware, and what is installed otherwise than the kit asks for."""
+"""What a result was measured with: versions and hardware, and the packages whose version the kit does not ask for."""
 
 import os
 import platform

@@ -24,7 +24,7 @@ class Phase:
     """Some epochs of a run, trained with one optimizer on one kind of batch.
 
     Attributes:
-        name: of what is taught.
+        name: what is taught.
         epochs: parts of the phase, measured and kept once in a minute at most.
         policy: name of the augmentation policy.
         working_size: height and width at which the backbone sees the cells, pixels.
@@ -37,7 +37,7 @@ class Phase:
         untouched: share of the images that the policy's first layer alone changes, 0..1, so that the network and the
             statistics of its BatchNorm do not lose sight of clean cells.
         repeats: passes over the training cells in an epoch.
-        least_steps: of the phase; few cells are repeated for them, as `fitted_to` says.
+        least_steps: the least number of steps of the phase; few cells are repeated for them, as `fitted_to` says.
     """
 
     name: Name
@@ -82,7 +82,7 @@ class Recipe:
         weight_decay: decoupled weight decay of the optimizer, AdamW.
         label_smoothing: share of the label spread over all classes, 0..1.
         dropout: dropout before the head, 0..1.
-        seed: of the data order, the head's initialisation and the augmentation.
+        seed: the seed of the data order, the head's initialisation and the augmentation.
     """
 
     init: str
@@ -132,7 +132,7 @@ def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = (), ne
     Args:
         name: one of ``RECIPES``, or the path of a TOML file; ``recipes/full.toml`` explains every key.
         init: with ``kit`` or ``scratch`` the file's ``from_kit`` or ``from_scratch`` are the phases, where it has them.
-        seed: of the run.
+        seed: the seed of the run.
         changes: ``key=value`` each, the value in TOML; ``phases.0.epochs=5`` is of the first phase that is done. A
             value that is no TOML is a text.
         new_head: whether the head starts at random; the phases are then the file's own, whatever ``init`` is.
@@ -166,7 +166,7 @@ def read_settings(name: str, folder: Path, known: Sequence[str], what: str) -> d
 
     Args:
         name: one of ``known``, which lie in ``folder``, or the path of a file.
-        folder: of those that come with the kit.
+        folder: the folder of those that come with the kit.
         known: their names.
         what: the file is, in a word.
 

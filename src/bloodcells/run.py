@@ -19,7 +19,7 @@
     weights.json         beside published weights: what was handed on
 
 Each file is swapped in whole, and the one that says that a stage is done comes last: wherever the writing stops, what
-is there can be read and gone on with.
+is there can be read, and the same command goes on with it.
 """
 
 import json
@@ -87,7 +87,7 @@ class Request:
 
 
 FROM_PYTHON = Request()
-"""Nobody typed anything."""
+"""Python was called: nobody typed a command."""
 
 
 @dataclass(frozen=True)
@@ -115,17 +115,17 @@ class Config:
     """What a run was asked for, of which kit, on which cells.
 
     Attributes:
-        recipe: of the training.
+        recipe: the recipe of the training.
         recipe_name: what the user called it.
         commands: every command line that trained or measured here, once, in order; empty where Python was called.
         data: the source of the cells, as ``--data`` takes it.
-        commit: of the kit's checkout when the run began, ``+changes`` where it had any; None outside of one.
-        version: of the kit when the run began.
+        commit: the commit of the kit's checkout when the run began, ``+changes`` where it had any; None outside of one.
+        version: the version of the kit when the run began.
         competition: its facts.
-        data_sha256: of the training cells.
-        data_origin: of the training cells, in words.
+        data_sha256: the SHA-256 of the training cells.
+        data_origin: the origin of the training cells, in words.
         note: what the records do not say of how the weights were made; pages print it in place of the commands.
-        decisions_sha256: of a person's decisions about single images; None where there are none.
+        decisions_sha256: the SHA-256 of a person's decisions about single images; None where there are none.
     """
 
     recipe: Recipe
@@ -374,8 +374,8 @@ class Summary:
         cells: their origin.
         cleaning: what it found.
         parts: images of each.
-        views: of each cell, in the zip.
-        scores: of the zip, by set and column of the leaderboard.
+        views: the views of each cell, in the zip.
+        scores: the scores of the zip, by set and column of the leaderboard.
         seconds: by stage; training counts all sittings, the other stages are done anew in each.
     """
 
@@ -697,7 +697,7 @@ def metrics_by_set(rows: Iterable[Measurement], part: str, views: int) -> dict[s
     if set(found) != set(SETS):
         raise KitError(
             f"the run was not measured: expected metrics of the {part} over {views} views, got those of "
-            f"{' and '.join(found) or 'no set'}. Evaluate it with that --tta."
+            f"{' and '.join(found) or 'no set'}. Evaluate the run with that --tta."
         )
     return found
 

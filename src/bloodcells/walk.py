@@ -208,7 +208,7 @@ class Evaluation:
 
     Attributes:
         rows: the metrics of every part and set, on single views and at the level.
-        gate: of the level; None where it has no further views.
+        gate: the gate of the level; None where it has no further views.
         submitted: by part and set the probabilities that a zip of the level gives, (N, C).
     """
 
@@ -304,8 +304,8 @@ def submit(folder: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, fl
         surplus = round((scores[name]["accuracy"] - measured) * len(cells))
         if abs(surplus) > max(1, ZIP_TOLERANCE * len(cells)):
             raise KitError(
-                f"the zip scores otherwise than the network: expected accuracy {measured:.4f} on the {name} hold-out, "
-                f"got {scores[name]['accuracy']:.4f}. Do not upload it."
+                f"the zip does not score what the network scores: expected accuracy {measured:.4f} on the {name} "
+                f"hold-out, got {scores[name]['accuracy']:.4f}. Do not upload it."
             )
         if surplus:
             say(f"the zip's backend gets {surplus:+d} of {len(cells)} labels right on the {name} hold-out, against "

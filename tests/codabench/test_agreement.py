@@ -111,7 +111,7 @@ def test_other_answers_are_refused(
     monkeypatch.setattr(agreement, "score", answering_otherwise(change))
     with pytest.raises(KitError) as caught:
         agree(*scored, sys.executable)
-    assert str(caught.value).startswith("the zip answers otherwise in the competition's environment: expected equal")
+    assert str(caught.value).startswith("the zip gives other answers in the competition's environment: expected equal")
     assert str(caught.value).endswith(f"{found} Do not upload it.")
 
 

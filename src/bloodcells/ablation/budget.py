@@ -19,14 +19,14 @@ class Budget:
     """One experiment's means.
 
     Attributes:
-        name: of the file.
+        name: the name of the file.
         start_cells: cells that the start is trained on; at most this many. A start that still has the cells to learn
             hides what an augmentation is worth.
         cells: cells of these that every arm is trained on; at most this many.
         working_size: height and width at which the backbone sees the cells, pixels.
         batch_size: cells per step.
         start_epochs: whole-network epochs, without augmentation, of the checkpoint that all arms start from.
-        epochs: of each arm.
+        epochs: the epochs of each arm.
         learning_rate: peak rate of the start and of each arm.
         validation_cells: cells of the clean and of the composite set; at most this many.
         medmnist_cells: cells of each of the 55 copies of MedMNIST-C; at most this many.

@@ -47,7 +47,7 @@ class Experiment:
         training: the cells that every arm learns from.
         validation: the cells that every arm is measured on, clean and corrupted.
         budget: the means.
-        folder: of the ablation.
+        folder: the folder of the ablation.
     """
 
     training: CellSet

@@ -42,10 +42,10 @@ class ArmRecord:
 
     Attributes:
         arm: name of the arm.
-        seed: of the data order and of the augmentation.
+        seed: the seed of the data order and of the augmentation.
         budget: what all arms have in common, by name; plain values.
-        data_sha256: of the cells it was trained on.
-        start_sha256: of the weights it started from.
+        data_sha256: the SHA-256 of the cells it was trained on.
+        start_sha256: the SHA-256 of the weights it started from.
         images: images of each of ``SETS``; for ``medmnist_c`` those of each of its 55 copies.
         accuracy: by set, 0..1; for ``medmnist_c`` the mean over its copies.
         correct: by set of ``PAIRED_SETS``, (N,) bool: which images were classified right.
@@ -53,7 +53,7 @@ class ArmRecord:
         composite_families: accuracy over the images whose chain holds a corruption of the family, 0..1, by family;
             a family that no chain holds is left out.
         steps: training steps.
-        train_seconds: of training alone, without evaluation.
+        train_seconds: the seconds of training alone, without evaluation.
         images_per_second: training cells in a second, augmentation included.
         policy_images_per_second: cells in a second that the augmentation pipeline gives when nobody trains.
         environment: versions and hardware.

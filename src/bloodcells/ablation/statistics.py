@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 CONFIDENCE = 0.95
-"""Of every interval here."""
+"""The confidence of every interval here."""
 
 
 @dataclass(frozen=True)

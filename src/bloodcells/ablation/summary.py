@@ -29,7 +29,7 @@ class ArmSummary:
         be: BE of MedMNIST-C; AlexNet has 1, lower is better.
         relative_be: relative BE.
         composite_families: accuracy by family, 0..1, mean over the seeds.
-        train_seconds: of training one seed.
+        train_seconds: the seconds of training one seed.
         images_per_second: training cells in a second, mean over the seeds.
         policy_images_per_second: cells in a second of the augmentation pipeline alone, mean over the seeds.
     """
@@ -54,11 +54,11 @@ class AblationSummary:
     Attributes:
         baseline: the arm that the others are compared with.
         arms: best mean accuracy on the composite set first.
-        budget: of every arm.
+        budget: the budget of every arm.
         steps: training steps of every arm, where they are the same; else None.
         images: images of each set.
-        data_sha256: of the training cells.
-        start_sha256: of the weights that the arms started from, each once.
+        data_sha256: the SHA-256 of the training cells.
+        start_sha256: the SHA-256 of the weights that the arms started from, each once.
         environments: versions and hardware, each once.
     """
 

@@ -19,7 +19,7 @@ def run_arms_on_ray(
     Args:
         experiment: its folder must be the same on every machine (a shared file system).
         work: arms with their seeds.
-        address: of a running cluster, ``auto`` for the one of this machine, or ``local`` to start one here.
+        address: the address of a running cluster, ``auto`` for the one of this machine, or ``local`` to start one here.
         cpus: processor cores that a task is given.
         gpus: GPUs that a task is given; 0 for none.
 

@@ -46,9 +46,9 @@ def training_batches(
 
     Args:
         cells: the training cells.
-        policy_name: of the augmentation policy.
+        policy_name: the name of the augmentation policy.
         batch_size: cells per batch.
-        seed: of the order and the augmentation.
+        seed: the seed of the order and the augmentation.
         first_epoch: number of epochs already trained.
         last_epoch: number of epochs in all.
         untouched: share of the images that the policy's first layer alone changes, 0..1.

@@ -49,7 +49,7 @@ def calibrate(
         settings: ``max_distance`` is used.
         n_cells: sample size; the cost grows with its square, 2,000 take seconds.
         copies_per_kind: planted copies of each kind.
-        seed: of the sample and the changes.
+        seed: the seed of the sample and the changes.
     """
     draw = np.random.default_rng(seed)
     sample = cells.images[draw.permutation(len(cells))[:n_cells]]

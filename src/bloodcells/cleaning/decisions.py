@@ -24,7 +24,7 @@ class Decision:
     """What is to happen to one image.
 
     Attributes:
-        number: of the image, from 0.
+        number: the number of the image, from 0.
         file: its name, for the reader alone; empty where it has none.
         choice: one of ``CHOICES``.
         label: the class in words; empty where it is not to change.

@@ -94,7 +94,7 @@ def junk_scores(
     as long as one of its members is junk by its own measure; none comes back.
 
     Args:
-        looks: of all M images.
+        looks: what all M images look like.
         clusters: (M,) int64, cluster of copies of each image, -1 for an image alone.
         usual: (M,) bool, images that may say what is usual.
         threshold: score from which an image is junk.

@@ -20,7 +20,7 @@ def suspected_labels(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarra
     Args:
         labels: (N,) int64.
         probabilities: (N, C) predictions for images that the model has not learned from (out of fold), rows adding
-            up to 1. Predictions that are surer than they are right accuse too many. A row of NaN is an image without
+            up to 1. Predictions that claim too much confidence accuse too many. A row of NaN is an image without
             a prediction.
 
     Returns:

@@ -20,7 +20,7 @@ class CleaningSettings:
         max_removed_share: share of the images, 0..1, above which ``examine`` refuses to go on. A half: where most
             of a file would go, either the file or a threshold is not what its user thinks.
         allow_any_removal: go on all the same.
-        decisions: of a person about single images, who has the last word.
+        decisions: those of a person about single images, who has the last word.
     """
 
     max_distance: int = 10

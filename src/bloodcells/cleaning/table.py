@@ -42,7 +42,7 @@ class CleaningTable:
         probabilities: (N, C) float64, out-of-fold predictions of the classes, rows of NaN for images without one;
             None where the labels were not examined.
         names: (N,) str, the files of the images; None where they were arrays.
-        decisions: of a person, which ``label`` and ``reason`` obey; None where there are none.
+        decisions: the decisions of a person, which ``label`` and ``reason`` obey; None where there are none.
     """
 
     label: np.ndarray

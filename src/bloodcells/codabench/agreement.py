@@ -26,7 +26,7 @@ class Agreement:
         versions: of Python and the packages that the submission loaded there, by name.
         images: how many were labelled.
         different_labels: how many of them otherwise.
-        largest_difference: of a probability, 0..1; None where the submission shows none.
+        largest_difference: the largest difference of a probability, 0..1; None where the submission shows none.
     """
 
     versions: dict[str, str]
@@ -87,7 +87,7 @@ def agree(zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str, s
     Args:
         zip_path: the submission.
         test_set: what ``work`` was scored on.
-        work: of the first run.
+        work: the folder of the first run.
         python: an interpreter with the versions of the machine that scores.
         sandbox: as `sandbox.chosen_sandbox` takes it.
 
@@ -105,7 +105,7 @@ def agree(zip_path: Path, test_set: CellSet | Bundle, work: Path, python: str, s
     write_json(work / "run.json", record)
     if result.different_labels or (result.largest_difference or 0) > GOLDEN_TOLERANCE:
         raise KitError(
-            "the zip answers otherwise in the competition's environment: expected equal labels and probabilities "
+            "the zip gives other answers in the competition's environment: expected equal labels and probabilities "
             f"within {GOLDEN_TOLERANCE}, got {result}. Do not upload it."
         )
     return result

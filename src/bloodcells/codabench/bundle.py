@@ -39,9 +39,9 @@ class BundleSummary:
     Attributes:
         path: the zip.
         bytes: its size.
-        sha256: of the file; equal for equal cells and an equal solution.
+        sha256: the SHA-256 of the file; equal for equal cells and an equal solution.
         members: the names in it.
-        scores: of the sample solution, run by the local worker in this very bundle.
+        scores: the scores of the sample solution, run by the local worker in this very bundle.
     """
 
     path: Path

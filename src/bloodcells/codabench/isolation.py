@@ -46,7 +46,7 @@ class Finished:
     """How an isolated process ended.
 
     Attributes:
-        exit_code: of the process; negative for a signal.
+        exit_code: the exit code of the process; negative for a signal.
         killed: why it was killed, in words; empty if it was not.
         seconds: wall-clock time.
         peak_memory: largest resident memory seen, bytes.

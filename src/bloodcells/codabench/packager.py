@@ -39,7 +39,7 @@ class PackageSummary:
     Attributes:
         path: the zip.
         bytes: its size.
-        sha256: of the file; equal for equal content.
+        sha256: the SHA-256 of the file; equal for equal content.
         members: the names in it.
         projected_seconds: what a prediction run over the competition's hidden set would take on this machine.
         gate: only images whose first view is less sure than this get further views; None: all images get them.
@@ -61,7 +61,7 @@ def package(folder: Path, out: Path, tta_level: int, force: bool = False, backen
     holds twice: for the flatbuffer, and for Keras, which stands in where the flatbuffer cannot be run.
 
     Args:
-        folder: of the run, trained to its end.
+        folder: the folder of the run, trained to its end.
         out: the zip to write.
         tta_level: 0 none, 1 the four rotations, 2 the eight dihedral views.
         force: replace ``out`` if it exists.
@@ -88,7 +88,7 @@ def package_ensemble(
     Each member sees the images at its own working size; views are averaged as for one network.
 
     Args:
-        folders: of the runs, trained to their ends.
+        folders: the folders of the runs, trained to their ends.
         gate: what `gate.choose_gate` gives for the mean; None: all images get all views.
 
     Other arguments and errors are those of `package`.

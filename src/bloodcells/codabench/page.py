@@ -169,7 +169,7 @@ def _calibration(bins: Sequence[tuple[int, float, float]], diagram: str) -> str:
         "mean confidence": f"{confidence:.4f}",
         "accuracy": f"{accuracy:.4f}",
     }
-    note = "Below the dashed line it is surer than it is right. The area of a dot shows its share of the images."
+    note = "Below the dashed line it is right less often than it says. The area of a dot shows its share of the images."
     return f'{_facts(facts)}{diagram}<p class="soft">{note}</p>'
 
 

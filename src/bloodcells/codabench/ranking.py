@@ -47,7 +47,7 @@ def rank_folder(
     with what `worker.score` writes.
 
     Args:
-        folder: of the zips; not searched further down.
+        folder: the folder of the zips; not searched further down.
         test_set: what all are scored on.
         out: folder to work in.
         python: the interpreter of all runs.

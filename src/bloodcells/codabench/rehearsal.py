@@ -28,10 +28,10 @@ class Rehearsal:
         golden_difference: largest difference from the stored probabilities, 0..1; None where none are stored.
         remarks: one line for each check that did not hold.
         load_seconds: from the import of model.py until Model() was there.
-        seconds_per_image: of predict, measured on 257 images.
+        seconds_per_image: what predict takes for an image, measured on 257 images.
         peak_memory: bytes of resident memory.
-        hidden_images: of the competition.
-        labels: of the first 257 images; empty where predict failed.
+        hidden_images: the number of pictures in the competition's hidden set.
+        labels: the labels of the first 257 images; empty where predict failed.
         others: share of the processors that other programs took meanwhile, 0..1.
     """
 

@@ -18,7 +18,7 @@ def write_benchmark(cells: CellSet, out: Path, seed: int) -> Path:
     Args:
         cells: N cells; each copy takes N x S x S x 3 bytes.
         out: folder for ``composite.npz``, ``medmnist_c/<corruption>_<severity>.npz`` and ``manifest.json``.
-        seed: of every random draw.
+        seed: the seed of every random draw.
 
     Returns:
         The path of ``manifest.json``: the origin and SHA-256 of ``cells``, the seed, and the SHA-256 of each file.

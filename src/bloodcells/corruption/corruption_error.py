@@ -61,7 +61,7 @@ def errors_by_severity(
     Args:
         predicted: from cells to their labels, (N,) integers.
         cells: as they are.
-        seed: of the corruptions.
+        seed: the seed of the corruptions.
 
     Returns:
         Balanced errors by corruption, at severity 1 to 5, and the mean accuracy over all copies.

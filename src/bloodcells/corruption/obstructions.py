@@ -78,7 +78,7 @@ def deposit_stain(
         marks: the discs that the blots wander about.
         colour: the share of red, green and blue that a blot lets through, 0..1.
         opacity: 0..1, how much of the light goes through the blot at all.
-        seed: of the ragged edges.
+        seed: the seed of the ragged edges.
     """
     rng = np.random.default_rng(seed)
     ink = np.zeros(image.shape[:2], np.float32)

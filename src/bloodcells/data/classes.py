@@ -32,9 +32,9 @@ def labels_of(names: Sequence[str], classes: Sequence[str], where: str, title: s
 
     Args:
         names: as their owner wrote them.
-        classes: of the competition.
+        classes: the classes of the competition.
         where: the names are from, for a refusal.
-        title: of the competition, for a refusal.
+        title: the title of the competition, for a refusal.
 
     Raises:
         KitError: a name is that of no class.

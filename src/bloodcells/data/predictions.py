@@ -24,8 +24,8 @@ class Layout:
         id_column: name of the first column.
         columns: names of the others, each with the index of the class whose probability it holds; with another form
             there is one.
-        names: of the classes, as the file spells them.
-        ids: of its rows, in their order; None for all pictures in theirs.
+        names: the names of the classes, as the file spells them.
+        ids: the ids of its rows, in their order; None for all pictures in theirs.
     """
 
     form: str
@@ -113,10 +113,10 @@ def write_predictions(path: Path, ids: Sequence[str], probabilities: np.ndarray,
     """Write predictions as ``.csv``, or their bare labels or probabilities as ``.npy``.
 
     Args:
-        path: of the file; replaced if it exists.
-        ids: of the M rows.
+        path: the path of the file; replaced if it exists.
+        ids: the ids of the M rows.
         probabilities: (M, C) of the classes.
-        layout: of the file.
+        layout: the layout of the file.
     """
     if path.suffix == ".csv":
         write_csv(path, (layout.id_column, *layout.columns), _rows(ids, probabilities, layout))

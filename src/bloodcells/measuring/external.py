@@ -36,10 +36,10 @@ class External:
     """How many of the pictures from elsewhere are recognised.
 
     Attributes:
-        accuracy: of all.
+        accuracy: the accuracy of all.
         balanced_accuracy: the mean recall of the classes that occur, 0..1.
-        recall: of each class that occurs, by name.
-        taken_for: of each of these the class that most of its errors are taken for; None without errors.
+        recall: the recall of each class that occurs, by name.
+        taken_for: for each of these, the class that most of its errors are taken for; None without errors.
         confident_errors: errors whose probability is above `CONFIDENT`.
     """
 

@@ -36,11 +36,11 @@ def draw_ablation(folder: Path, out: Path, near: Near, title: str, cells: CellSe
     Nothing is written until everything is drawn; then every file is swapped in.
 
     Args:
-        folder: of the ablation; its records are read.
+        folder: the folder of the ablation; its records are read.
         out: folder for the page; what an earlier call left there is replaced.
         near: arm -> the corruptions of MedMNIST-C and the families of the composite set that are near to one of its
             augmentations; their cells are marked.
-        title: of the competition.
+        title: the title of the competition.
         cells: for the galleries of the arms that are augmentation policies: cleaned ones, of which one of each class
             is shown; without them the page has none.
 

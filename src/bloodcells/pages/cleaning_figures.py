@@ -65,7 +65,7 @@ def leak_distribution(random: Mapping[str, np.ndarray], by_cluster: Mapping[str,
     Args:
         random: panel -> (M,) integers, one count for each random split.
         by_cluster: panel -> the count where clusters of copies stay together.
-        title: of the figure.
+        title: the title of the figure.
     """
     figure = titled_figure(7.2, 2.8, title)
     for axes, (name, counts) in zip(figure.subplots(1, len(random), squeeze=False)[0], random.items(), strict=True):

@@ -53,11 +53,11 @@ def write_cleaning_page(
     """Write the page of an examination as one HTML file.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         cells: what was examined.
         table: what ``examine`` found in them.
         settings: with which it did.
-        calibration: of the thresholds on the kept cells, for the figure of distances.
+        calibration: the calibration of the thresholds on the kept cells, for the figure of distances.
     """
     sections = [_head(cells, table), _overview(cells, table), _decided(cells, table), _junk(cells, table, settings)]
     sections += [_clusters(cells, table), _suspected(cells, table), _oddest(cells, table)]

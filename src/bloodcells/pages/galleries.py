@@ -46,8 +46,8 @@ def policy_gallery(images: np.ndarray, policies: Sequence[str], title: str, seed
     Args:
         images: (N, S, S, 3) uint8, N columns.
         policies: names of augmentation policies.
-        title: of the sheet.
-        seed: of the augmentation.
+        title: the title of the sheet.
+        seed: the seed of the augmentation.
     """
     return _augmented_rows(images, {policy: (policy, seed) for policy in policies}, title)
 
@@ -58,9 +58,9 @@ def policy_views(images: np.ndarray, policy: str, title: str, views: int = 4, se
     Args:
         images: (N, S, S, 3) uint8, N columns.
         policy: name of an augmentation policy.
-        title: of the sheet.
+        title: the title of the sheet.
         views: rows of augmented images.
-        seed: of the first row; the next ones follow.
+        seed: the seed of the first row; the next ones follow.
     """
     return _augmented_rows(images, {f"view {view + 1}": (policy, seed + view) for view in range(views)}, title)
 
@@ -103,7 +103,7 @@ def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: 
     Args:
         cells: what was examined.
         table: with out-of-fold predictions and at least one suspect.
-        title: of the sheet.
+        title: the title of the sheet.
         columns: pictures in a row.
         most: pictures at all, the least probable label first.
     """
@@ -126,7 +126,7 @@ def errors_with_maps(by_set: Mapping[str, Errors], classes: Sequence[str], title
     Args:
         by_set: what `explanation.read_errors` gives; at least one error in all.
         classes: their names.
-        title: of the sheet.
+        title: the title of the sheet.
     """
     shown = {name: errors for name, errors in by_set.items() if len(errors.images)}
     columns = max(len(errors.images) for errors in shown.values())

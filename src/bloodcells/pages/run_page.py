@@ -19,7 +19,7 @@ def draw_run(folder: Path, out: Path) -> Path:
     """Write ``index.md``, its figures and ``record.json`` into ``out``; weights and zips stay where they are.
 
     Args:
-        folder: of a complete run, as the walk leaves it.
+        folder: the folder of a complete run, as the walk leaves it.
         out: folder for the page; what an earlier call left there is replaced.
 
     Returns:
@@ -142,7 +142,7 @@ often than it says: label smoothing keeps it modest.*
 
 {scores_table(record.summary.scores)}
 *`submission.zip` unpacked and run in an isolated process as the competition's worker does, on the hold-out. Duration is
-that of `predict`, on the hardware named above. The walk refuses a zip that scores otherwise than the network.*
+that of `predict`, on the hardware named above. A zip that does not score what its network scores is refused.*
 """
 
 

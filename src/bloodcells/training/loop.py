@@ -45,7 +45,7 @@ def train(
         training: the cells to learn from.
         validation: sets by name, measured with every checkpoint; nothing is chosen by them.
         recipe: how.
-        folder: of the run; made if it is absent.
+        folder: the folder of the run; made if it is absent.
         sitting: how this command trains.
 
     Returns:

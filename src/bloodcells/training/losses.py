@@ -25,7 +25,7 @@ class ConsistencyLoss(keras.losses.Loss):
     predictions the divergence is 0 and the plain cross-entropy is left.
 
     Args:
-        weight: of the divergence.
+        weight: the weight of the divergence.
         label_smoothing: share of the label spread over all classes, 0..1.
     """
 

@@ -26,7 +26,7 @@ class Reading:
     Attributes:
         fit: how pictures become square; None crops picture files, and refuses arrays of another size.
         strict: refuse where a picture file cannot be read.
-        keys: of the images and labels in an ``.npz``, or the columns of a table; None for the usual ones.
+        keys: the keys of the images and labels in an ``.npz``, or the columns of a table; None for the usual ones.
         fewest: images that each class must have: 2 to train, one of them to validate; 0 where nothing is trained.
     """
 
@@ -54,7 +54,7 @@ def open_source(
             ``file,label`` or of the folder that holds it.
         cache: the folder that keeps what is downloaded.
         competition: what they must fit.
-        seed: of the synthetic smear.
+        seed: the seed of the synthetic smear.
         cells: how many distinct cells the synthetic smear draws; its own default when None.
         reading: how.
 

@@ -25,9 +25,9 @@ def load_archive(
     """The cells under two keys of an ``.npz``, by the rules of `cells.load_cells` but for what is said here.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         competition: whose classes the labels are: as `cells.load_cells` takes them, as names, or as one-hot rows.
-        keys: of the images and of the labels.
+        keys: the keys of the images and of the labels.
         resize: whether square images of any size, also grey ones, are made the competition's.
         fewest: images that each class must have.
 

@@ -30,7 +30,7 @@ def list_table(path: Path, columns: tuple[str, str] | None = None, labelled: boo
     """The pictures that a table names, and their classes.
 
     Args:
-        path: of the table; the pictures lie in its folder or in folders below it.
+        path: the path of the table; the pictures lie in its folder or in folders below it.
         columns: those of the file and the class; recognised, and said, when None.
         labelled: whether the classes are asked for.
 

@@ -33,7 +33,7 @@ class Fit:
 
     Attributes:
         how: one of ``FITS``: the centre square, the whole on white, or the whole pressed into a square.
-        share: of the shorter side that the centre square takes, above 0 to 1.
+        share: the share of the shorter side that the centre square takes, above 0 to 1.
     """
 
     how: str = "crop"
@@ -68,7 +68,7 @@ class Listing:
     Attributes:
         root: the folder or the table that lists them.
         files: their paths.
-        names: of each, to call it by: the path below the folder, with forward slashes.
+        names: what each is called: the path below the folder, with forward slashes.
         labels: the class name of each as the user wrote it; None where nobody said.
     """
 
