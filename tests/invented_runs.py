@@ -79,9 +79,13 @@ def invented_run(folder: Path, competition: Competition = BLOOD) -> Path:
     draw = np.random.default_rng(3)
     images = draw.integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
     labels, confidence = np.array([0, 1, 2]), np.full(3, 0.9, np.float32)
-    errors = Errors(images, labels, labels + 3, confidence, draw.random((3, 3, 3)))
-    run.write_errors({"clean": errors, "composite": errors})
-    run.write_split(Split(np.arange(2, 10), np.array([0]), np.array([1])))
+    chains = np.array(["jpeg", "smear+jpeg", "rotate"])
+    clean, composite = (
+        Errors(images, labels, labels + 3, confidence, draw.random((3, 3, 3)), images, np.array([7, 3, 11]), chain)
+        for chain in (np.full(3, ""), chains)
+    )
+    run.write_errors({part: {"clean": clean, "composite": composite} for part in ("validation", "holdout")})
+    run.write_split(Split(np.arange(40, 1320), np.arange(20), np.arange(20, 40)))
     run.submission.write_bytes(b"zip")
     run.weights.write_bytes(b"weights")
     return folder

@@ -25,6 +25,7 @@ from bloodcells.run import (
     MedmnistC,
     Run,
     Summary,
+    is_complete,
 )  # fmt: skip
 
 ONCE = (Config, Environment, CleaningCounts, MedmnistC, Summary, HandedOn)
@@ -234,25 +235,25 @@ def test_what_holds_itself_a_thousand_times_is_refused(run: Run) -> None:
 @pytest.mark.parametrize(
     ("key", "change", "line"),
     [
-        ("clean_labels", lambda array: array + 8, r"labels: expected 0\.\.7, got others"),
+        ("holdout_clean_labels", lambda array: array + 8, r"labels: expected 0\.\.7, got others"),
         (
-            "clean_labels",
+            "holdout_clean_labels",
             lambda array: array[:2],
-            r"labels: expected one for each image, got int64 of \(2,\)",
+            r"labels: expected one for each error, got int64 of \(2,\)",
         ),
         (
-            "clean_labels",
+            "holdout_clean_labels",
             lambda array: array.astype(float),
-            r"labels: expected one for each image, got float64 of \(3,\)",
+            r"labels: expected one for each error, got float64 of \(3,\)",
         ),
-        ("composite_images", lambda array: array[:, :8], "images: expected those of Blood cells"),
-        ("composite_images", lambda array: array / 255, "images: expected one for each image, got float64"),
-        ("clean_confidence", lambda array: array * 2, "confidence and maps: expected 0 to 1, got others"),
-        ("clean_maps", lambda array: array * float("nan"), "confidence and maps: expected 0 to 1, got others"),
+        ("validation_composite_images", lambda array: array[:, :8], "images: expected those of Blood cells"),
+        ("validation_composite_images", lambda array: array / 255, "images: expected one for each error, got float64"),
+        ("holdout_clean_confidence", lambda array: array * 2, "confidence and maps: expected 0 to 1, got others"),
+        ("holdout_clean_maps", lambda array: array * float("nan"), "confidence and maps: expected 0 to 1, got others"),
         (
-            "clean_maps",
+            "holdout_clean_maps",
             lambda array: array[0],
-            r"maps: expected one for each image, got float64 of \(3, 3\)",
+            r"maps: expected one for each error, got float64 of \(3, 3\)",
         ),
     ],
 )
@@ -291,3 +292,13 @@ def test_an_older_recipe_lacks_only_what_has_a_default(run: Run) -> None:
     del config["recipe"]["phases"][0]["untouched"]
     path.write_text(json.dumps(config))
     assert run.read(Config).recipe.phases[0].untouched == Phase.untouched
+
+
+def test_the_few_errors_that_an_earlier_kit_kept_are_read(run: Run) -> None:
+    kept = run.read_errors()["holdout"]
+    names = ("images", "labels", "predicted", "confidence", "maps")
+    arrays = {f"{of}_{name}": getattr(one, name) for of, one in kept.items() for name in names}
+    np.savez(run.folder / "errors.npz", **arrays)
+    earlier = run.read_errors()
+    assert set(earlier) == {"holdout"} and not is_complete(earlier)
+    np.testing.assert_array_equal(earlier["holdout"]["composite"].images, kept["composite"].images)

@@ -24,7 +24,7 @@ from bloodcells.errors import KitError, say
 from bloodcells.files import claim
 from bloodcells.lock import lock_in, sole_writer
 from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
-from bloodcells.measuring.explanation import confident_errors
+from bloodcells.measuring.explanation import errors_of
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
 from bloodcells.network.ensemble import Ensemble
 from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
@@ -196,8 +196,11 @@ def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ..
         run.add(found.gate)
     if not run.holds(Summary) or run.read(Summary).views == TTA_VIEWS[tta_level]:
         run.write_errors({
-            name: confident_errors(network, cells, found.submitted["holdout", name])
-            for name, cells in parts.sets("holdout").items()
+            part: {
+                name: errors_of(network, cells, found.submitted[part, name], parts.sets(part)["clean"])
+                for name, cells in parts.sets(part).items()
+            }
+            for part in CORRUPTION_SEEDS
         })  # fmt: skip
     return run.add(*found.rows)
 
@@ -358,7 +361,7 @@ def _measured(key: tuple[str, str], cells: CellSet, views: int, probabilities: n
     if cells.corruptions is not None:
         labels = probabilities.argmax(axis=1)
         metrics["by_corruption"] = accuracy_by_corruption(cells.labels, labels, cells.corruptions.tolist())
-    return Measurement(*key, views, decoded(metrics, Metrics))
+    return Measurement(*key, views, decoded(metrics, Metrics), cells.sha256)
 
 
 def _refuse_other_cells(parts: Parts, run: Run, cells: CellSet) -> None:

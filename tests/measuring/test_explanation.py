@@ -8,8 +8,9 @@ from competitions import BLOOD
 from invented_runs import ENVIRONMENT, invented_config
 
 from bloodcells.data.cells import CellSet
+from bloodcells.data.splitting import Split
 from bloodcells.measuring import explanation
-from bloodcells.measuring.explanation import activation_maps, confident_errors
+from bloodcells.measuring.explanation import activation_maps, errors_of
 from bloodcells.network.network import backbone_of, build_network
 from bloodcells.run import Run
 
@@ -28,16 +29,26 @@ def cells() -> CellSet:
     return CellSet(images, np.arange(6) % 4, "noise", BLOOD)
 
 
-def test_the_most_confident_errors_come_first_and_nothing_right_is_shown(network, cells, monkeypatch):
+def test_the_most_confident_errors_come_first_and_nothing_right_is_among_them(network, cells, monkeypatch):
     probabilities = np.full((6, 4), 0.1)
     chosen, sure = [0, 2, 3, 3, 0, 2], [0.9, 0.5, 0.8, 0.7, 0.9, 0.6]
     probabilities[np.arange(6), chosen] = sure
-    errors = confident_errors(network, cells, probabilities)
+    errors = errors_of(network, cells, probabilities, cells)
     assert errors.confidence.tolist() == pytest.approx([0.8, 0.6, 0.5])
     np.testing.assert_array_equal(errors.images, cells.images[[2, 5, 1]])
     assert (errors.labels != errors.predicted).all()
-    monkeypatch.setattr(explanation, "SHOWN", 2)
-    np.testing.assert_array_equal(confident_errors(network, cells, probabilities).images, cells.images[[2, 5]])
+    assert errors.places.tolist() == [2, 5, 1]
+    monkeypatch.setattr(explanation, "PICTURES", 2)
+    fewer = errors_of(network, cells, probabilities, cells)
+    np.testing.assert_array_equal(fewer.images, cells.images[[2, 5]])
+    assert fewer.places.tolist() == [2, 5, 1] and len(fewer.maps) == 2
+
+
+def test_what_was_done_to_an_image_and_what_it_was_is_kept_with_it(network, cells):
+    corrupted = replace(cells, images=255 - cells.images, corruptions=np.array([f"jpeg+{place}" for place in range(6)]))
+    errors = errors_of(network, corrupted, np.eye(4)[(cells.labels + 1) % 4], cells)
+    np.testing.assert_array_equal(errors.originals, 255 - errors.images)
+    assert errors.corruptions.tolist() == [f"jpeg+{place}" for place in errors.places]
 
 
 def test_a_map_is_the_evidence_for_the_class(network):
@@ -49,7 +60,7 @@ def test_a_map_is_the_evidence_for_the_class(network):
     found = last.predict(network.get_layer("standardisation")(even), verbose=0)
     kernel = network.get_layer("probabilities").get_weights()[0]
     mean = np.stack([(image @ kernel[:, label]).mean() for image, label in zip(found, classes, strict=True)])
-    assert maps.shape == (6, 8, 8) and maps.dtype == np.float32
+    assert maps.shape == (6, 4, 4) and maps.dtype == np.float32
     np.testing.assert_allclose(maps, np.broadcast_to((mean > 0)[:, None, None], maps.shape), atol=1e-3)
 
 
@@ -73,15 +84,15 @@ def test_the_evidence_of_all_places_is_the_logit_up_to_a_factor(name):
 def test_every_backbone_shows_where_it_looked(published_backbone, name):
     network = network_on(name)
     maps = activation_maps(network, np.full((1, 32, 32, 3), 90, np.uint8), np.array([2]))
-    assert maps.shape == (1, 4, 4) and np.isfinite(maps).all()
+    assert maps.shape == (1, 2, 2) and np.isfinite(maps).all()
 
 
 def test_a_map_moves_with_what_is_shown(network):
-    """By a place of the finer grid, 8 px of 64, but where that leads into the next place of the network's own."""
+    """By a place of the finer grid, 16 px of 64, but where that leads into the next place of the network's own."""
     place = np.zeros((2, 64, 64, 3), np.float32) + 200
-    place[0, 24:40, 24:40] = place[1, 32:48, 24:40] = (20, 0, 90)
+    place[0, 16:32, 24:40] = place[1, 32:48, 24:40] = (20, 0, 90)
     still, moved = activation_maps(network, place, np.array([1, 1]))
-    after, before = moved[[1, 2, 3, 5, 6, 7]], still[[0, 1, 2, 4, 5, 6]]
+    after, before = moved[[1, 3]], still[[0, 2]]
     np.testing.assert_allclose(after / after.max(), before / before.max(), atol=1e-3)
     assert np.abs(moved - still).max() > 0.03
 
@@ -94,12 +105,13 @@ def test_a_map_turns_with_its_image(network, cells):
 
 
 def test_a_set_without_errors_is_kept_and_read_as_one(network, cells, tmp_path):
-    none = confident_errors(network, cells, np.eye(4)[cells.labels])
-    some = confident_errors(network, cells, np.eye(4)[(cells.labels + 1) % 4])
+    none = errors_of(network, cells, np.eye(4)[cells.labels], cells)
+    some = errors_of(network, cells, np.eye(4)[(cells.labels + 1) % 4], cells)
     run = Run(tmp_path)
     run.begin(invented_config(replace(BLOOD, image_size=64)), ENVIRONMENT)
-    run.write_errors({"clean": none, "composite": some})
-    kept = run.read_errors()
-    assert len(kept["clean"].images) == 0
+    run.write_split(Split(np.array([12]), np.arange(6), np.arange(6, 12)))
+    run.write_errors({part: {"clean": none, "composite": some} for part in ("validation", "holdout")})
+    kept = run.read_errors()["holdout"]
+    assert len(kept["clean"]) == 0
     np.testing.assert_array_equal(kept["composite"].maps, some.maps)
     assert Run(tmp_path / "elsewhere").read_errors() == {}

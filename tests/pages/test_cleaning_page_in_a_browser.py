@@ -1,13 +1,10 @@
-"""From a click on the cleaning page to the run that obeys, in a real browser; skipped where there is none."""
+"""From a click on the cleaning page to the run that obeys, in a real browser"""
 
-import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from competitions import BLOOD
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -19,23 +16,6 @@ from bloodcells.cleaning import CleaningSettings
 from bloodcells.cleaning.decisions import Decision, Decisions, read_decisions
 from bloodcells.pages.cleaning_page import write_cleaning_page
 from bloodcells.run import Run
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-DRIVER = shutil.which("chromedriver") or ""
-
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver here")
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for one in ("headless", "no-sandbox", "disable-gpu", f"user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(f"--{one}")
-    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path)})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 def test_a_click_on_the_page_reaches_the_run(browser, cells, table, tmp_path):

@@ -79,7 +79,7 @@ def test_every_picture_is_written_and_shown(page: Path) -> None:
 
 
 def test_nothing_private_or_heavy_is_published(page: Path) -> None:
-    assert {path.suffix for path in page.iterdir()} == {".md", ".png", ".jpg", ".json"}
+    assert {path.suffix for path in page.iterdir()} == {".md", ".png", ".jpg", ".json", ".html"}
     for path in page.iterdir():
         content = path.read_bytes()
         assert b"somebody" not in content and str(page.parent).encode() not in content
@@ -120,7 +120,8 @@ def test_page_of_a_run_that_was_evaluated_at_another_level_shows_both(run_folder
 
 
 def test_page_and_figures_are_drawn_from_the_record_alone(page: Path, tmp_path: Path) -> None:
-    shutil.copy(page / "record.json", tmp_path)
+    for name in ("record.json", "errors.html"):
+        shutil.copy(page / name, tmp_path)
     redraw_run(tmp_path)
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (page / path.name).read_bytes(), path.name

@@ -1,4 +1,4 @@
-"""What a network was sure of and wrong about, and where in the picture it looked."""
+"""What a network was wrong about, and where in the picture it looked."""
 
 from typing import TYPE_CHECKING
 
@@ -11,20 +11,35 @@ from bloodcells.run import Errors
 if TYPE_CHECKING:
     import keras
 
-SHOWN = 8
-"""Errors of a set that are kept."""
+PICTURES = 400
+"""Errors of a part and set of which the pictures are kept."""
 
-_FINER = 4
+_FINER = 2
 
 
-def confident_errors(network: "keras.Model", cells: CellSet, probabilities: np.ndarray) -> Errors:
-    """Up to ``SHOWN`` errors of ``probabilities`` (N, C) on ``cells``, the most confident first, with their maps."""
+def errors_of(network: "keras.Model", cells: CellSet, probabilities: np.ndarray, originals: CellSet) -> Errors:
+    """The errors of ``probabilities`` (N, C) on ``cells``, the most confident first.
+
+    Args:
+        network: that was wrong.
+        cells: of one part and set.
+        probabilities: what it predicted for them.
+        originals: the cells before they were corrupted.
+    """
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != cells.labels)
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN]
-    images, classes = cells.images[shown], predicted[shown]
-    maps = activation_maps(network, images, classes)
-    return Errors(images, cells.labels[shown], classes, confidence[shown].astype(np.float32), maps)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    shown = wrong[:PICTURES]
+    return Errors(
+        images=cells.images[shown],
+        labels=cells.labels[wrong],
+        predicted=predicted[wrong],
+        confidence=confidence[wrong].astype(np.float32),
+        maps=activation_maps(network, cells.images[shown], predicted[shown]),
+        originals=originals.images[shown],
+        places=wrong,
+        corruptions=np.full(len(wrong), "") if cells.corruptions is None else cells.corruptions[wrong],
+    )
 
 
 def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -32,10 +47,10 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
 
     Behind the last convolution these networks only average, normalise (ConvNeXt) and multiply, so that the gradient is
     the class's row of weights, up to a factor, and the map is that of Zhou et al. 2016 (arXiv:1512.04150); no backend
-    is asked for a gradient. The grid is coarse (2 x 2 at 64 px): it is made four times finer by moving the image by
-    quarters of a place and putting the places of all positions in their order (shift and stitch: Long et al. 2015,
-    arXiv:1411.4038, section 3.2). The padding of the strides favours the upper left corner; the mean over the eight
-    dihedral views, each turned back, favours none.
+    is asked for a gradient. The grid is coarse (2 x 2 at 64 px): it is made twice as fine by moving the image by half a
+    place and putting the places of all positions in their order (shift and stitch: Long et al. 2015, arXiv:1411.4038,
+    section 3.2). The padding of the strides favours the upper left corner; the mean over the four rotations, each
+    turned back, favours none. An image passes through the network sixteen times.
 
     Args:
         network: what `network.build_network` gives.
@@ -43,8 +58,8 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
         classes: (N,) integers, whose evidence is shown.
 
     Returns:
-        (N, h, w) float32, each 0..1 with 1 at its strongest place; all 0 where nothing speaks for the class. 8 x 8 at
-        64 px, 12 x 12 at 96 px.
+        (N, h, w) float32, each 0..1 with 1 at its strongest place; all 0 where nothing speaks for the class. 4 x 4 at
+        64 px, 6 x 6 at 96 px.
     """
     import keras  # takes seconds, and pages that only read do without
 
@@ -61,13 +76,13 @@ def activation_maps(network: "keras.Model", images: np.ndarray, classes: np.ndar
     step = images.shape[1] // finer
     moves = [round(step * (place - (_FINER - 1) / 2)) for place in range(_FINER)]
     mean = np.zeros((len(images), finer, finer))
-    for view in views_of(2):
+    for view in views_of(1):
         pixels = dihedral(np.asarray(images, np.float32), view)
         moved = np.concatenate([_moved(pixels, down, right) for down in moves for right in moves])
         found = activations.predict(moved, batch_size=64, verbose=0)
         found = found.reshape(_FINER, _FINER, len(images), grid, grid, -1)
         evidence = np.einsum("abnhwk,kn->nhawb", found, weights).reshape(mean.shape)
-        mean += turned_back(evidence, view) / 8
+        mean += turned_back(evidence, view) / 4
     positive = np.maximum(mean, 0)
     return (positive / np.maximum(positive.max(axis=(1, 2), keepdims=True), 1e-12)).astype(np.float32)
 

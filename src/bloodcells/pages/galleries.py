@@ -10,9 +10,10 @@ from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.table import REASONS
 from bloodcells.corruption.composite import corrupt
 from bloodcells.data.cells import CellSet
-from bloodcells.measuring.explanation import Errors
 from bloodcells.pages.palette import SET_COLOURS, class_colours
 from bloodcells.pages.plots import titled_figure
+from bloodcells.pages.record import SHOWN
+from bloodcells.run import Errors
 
 _GAP = 4  # pixels between images
 _INCHES = 0.72  # side of an image on the page
@@ -124,12 +125,12 @@ def errors_with_maps(by_set: Mapping[str, Errors], classes: Sequence[str], title
     """Wrongly classified images of each set over what spoke for the wrong class, the brighter the more.
 
     Args:
-        by_set: what `explanation.read_errors` gives; at least one error in all.
+        by_set: what `Run.read_errors` gives for a part; at least one error in all. The first ``SHOWN`` are drawn.
         classes: their names.
         title: the title of the sheet.
     """
-    shown = {name: errors for name, errors in by_set.items() if len(errors.images)}
-    columns = max(len(errors.images) for errors in shown.values())
+    shown = {name: errors for name, errors in by_set.items() if len(errors)}
+    columns = min(max(map(len, shown.values())), SHOWN)
     figure = titled_figure(1.5 * columns, 3.6 * len(shown) + 0.4, title)
     panels = figure.subplots(2 * len(shown), columns, squeeze=False)
     for axes in panels.flat:
@@ -137,7 +138,7 @@ def errors_with_maps(by_set: Mapping[str, Errors], classes: Sequence[str], title
     for row, (name, errors) in enumerate(shown.items()):
         first = panels[2 * row, 0]
         first.text(-0.06, 0.5, name, rotation=90, ha="right", va="center", fontsize=9, transform=first.transAxes)
-        for place, image in enumerate(errors.images):
+        for place, image in enumerate(errors.images[:SHOWN]):
             above, below = panels[2 * row, place], panels[2 * row + 1, place]
             truth, taken = (classes[labels[place]] for labels in (errors.labels, errors.predicted))
             above.imshow(image)

@@ -10,6 +10,8 @@ from bloodcells.files import read_json, write_json
 from bloodcells.run import SETS, Config, Environment, Epoch, Measurement, Metrics, Run, Summary, metrics_by_set, read_as
 
 _FILE = "record.json"
+SHOWN = 8
+"""Errors of each set of the hold-out on the sheet of a page."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def run_record(folder: Path) -> RunRecord:
             config=run.read(Config).without_folders(),
             environment=run.read(Environment),
             summary=run.read(Summary),
-            errors={name: len(errors.images) for name, errors in run.read_errors().items()},
+            errors={of: min(len(errors), SHOWN) for of, errors in run.read_errors().get("holdout", {}).items()},
             measurements=run.rows(Measurement),
             epochs=run.rows(Epoch),
         )

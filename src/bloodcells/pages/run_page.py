@@ -4,19 +4,23 @@ import textwrap
 from dataclasses import asdict
 from pathlib import Path
 
+from bloodcells.errors import say
 from bloodcells.files import refuse_to_replace, write_text
 from bloodcells.pages import plots
+from bloodcells.pages.errors_page import errors_page
 from bloodcells.pages.galleries import errors_with_maps
 from bloodcells.pages.record import RunRecord, is_recorded, read_record, run_record
 from bloodcells.pages.tables import corruptions_table, metrics_table, pairs_table, phases_table, scores_table
 from bloodcells.pages.words import VIEWS, hardware
-from bloodcells.run import SETS, Run
+from bloodcells.run import SETS, Run, is_complete
 
-_ERRORS = "errors.jpg"
+_ERRORS, _ERRORS_PAGE = "errors.jpg", "errors.html"
 
 
 def draw_run(folder: Path, out: Path) -> Path:
-    """Write ``index.md``, its figures and ``record.json`` into ``out``; weights and zips stay where they are.
+    """Write ``index.md``, its figures, ``errors.html`` and ``record.json`` into ``out``; weights and zips stay.
+
+    ``errors.html`` is left out, and that is said, where the pictures of the errors were not kept.
 
     Args:
         folder: the folder of a complete run, as the walk leaves it.
@@ -28,22 +32,29 @@ def draw_run(folder: Path, out: Path) -> Path:
     Raises:
         KitError: the run is not complete, or ``out`` holds files of somebody else.
     """
-    record, errors = run_record(folder), Run(folder).read_errors()
+    run, record = Run(folder), run_record(folder)
+    errors = run.read_errors()
     if not is_recorded(out):
-        refuse_to_replace(out, ("index.md", _ERRORS, *_figures(record)))
+        refuse_to_replace(out, ("index.md", _ERRORS, _ERRORS_PAGE, *_figures(record)))
     record.write(out)
     if any(record.errors.values()):
-        sheet = errors_with_maps(errors, record.config.competition.classes, "The most confident errors (hold-out)")
+        title = "The most confident errors (hold-out)"
+        sheet = errors_with_maps(errors["holdout"], record.config.competition.classes, title)
         plots.save_contact_sheet(sheet, out / _ERRORS)
     else:
         (out / _ERRORS).unlink(missing_ok=True)
+    if is_complete(errors):
+        write_text(out / _ERRORS_PAGE, errors_page(record, errors, vars(run.read_split())))
+    else:
+        (out / _ERRORS_PAGE).unlink(missing_ok=True)
+        say(f"no {_ERRORS_PAGE}: this run keeps no pictures of all its errors. Evaluate it for them.")
     return redraw_run(out)
 
 
 def redraw_run(page: Path) -> Path:
     """Draw a published page again where it lies, from the record beside it.
 
-    The picture of the most confident errors stays as it is: it shows cells, which no record holds.
+    What shows the errors stays as it is: it shows cells, which no record holds.
 
     Raises:
         KitError: there is no record, or it is damaged.
@@ -51,13 +62,13 @@ def redraw_run(page: Path) -> Path:
     record = read_record(page)
     for name, figure in _figures(record).items():
         plots.save_figure(figure, page / name)
-    write_text(page / "index.md", run_page(record))
+    write_text(page / "index.md", run_page(record, (page / _ERRORS_PAGE).exists()))
     return page / "index.md"
 
 
-def run_page(record: RunRecord) -> str:
-    """The page of a record, in Markdown."""
-    return "\n".join((_head(record), _results(record), _data(record), _cost(record)))
+def run_page(record: RunRecord, with_errors: bool = False) -> str:
+    """The page of a record, in Markdown; ``with_errors``, where the page of all errors lies beside it."""
+    return "\n".join((_head(record), _results(record, with_errors), _data(record), _cost(record)))
 
 
 def _figures(record: RunRecord) -> dict[str, plots.Figure]:
@@ -99,7 +110,7 @@ def _made_by(record: RunRecord) -> str:
     return "\n".join(("```", *record.config.commands, "```"))
 
 
-def _results(record: RunRecord) -> str:
+def _results(record: RunRecord, with_errors: bool) -> str:
     parts = record.summary.parts
     return f"""## Results
 
@@ -132,7 +143,7 @@ each set.*
 *How often the network is right, by how sure it is; areas by the number of images. Above the line it is right more
 often than it says: label smoothing keeps it modest.*
 
-{_errors(record)}
+{_errors(record, with_errors)}
 ![Accuracy under each corruption](corruptions.png)
 
 {corruptions_table(record.holdout["composite"].by_corruption or {})}
@@ -146,14 +157,15 @@ that of `predict`, on the hardware named above. A zip that does not score what i
 """
 
 
-def _errors(record: RunRecord) -> str:
+def _errors(record: RunRecord, with_errors: bool) -> str:
     if not any(record.errors.values()):
         return ""
+    every = f"\n[Every wrong picture]({_ERRORS_PAGE}), with filters: download the page to look at it.\n"
     return f"""![The most confident errors]({_ERRORS})
 
 *Images over what spoke for the wrong class (Grad-CAM on a coarse grid, mean over the dihedral views, brighter is
 more); true class, then the class they are taken for with its probability.*
-"""
+{every if with_errors else ""}"""
 
 
 def _data(record: RunRecord) -> str:
