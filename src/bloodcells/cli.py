@@ -46,7 +46,7 @@ for example: bloodcells run --data data/training_set.npz --recipe full
 
 _GROUPS = {
     "make a submission": ("run", "new", "clean", "train", "package"),
-    "look at a network": ("evaluate", "report", "predict"),
+    "look at a network": ("evaluate", "report", "compare", "predict"),
     "check the zips of others": ("score", "bundle"),
     "research": ("ablate", "corrupt", "publish", "fetch"),
 }
@@ -60,6 +60,7 @@ _OPENINGS: dict[str, Callable[[argparse.Namespace], str]] = {
     "package": lambda told: f"Packing {_trained(told)} into {told.out}.",
     "evaluate": lambda told: f"Measuring {_trained(told)} on {told.external or told.data}.",
     "report": lambda told: f"Drawing the figures and tables of {told.run}.",
+    "compare": lambda told: f"Comparing {', '.join(map(str, told.runs[1:]))} with {told.runs[0]}.",
     "predict": lambda told: f"Labelling {told.data} with {_trained(told)}.",
     "score": lambda told: f"Scoring {told.zip} on {told.data or told.bundle} as Codabench does.",
     "bundle": lambda told: f"Packing a competition with the hidden set {told.data}; its solution is scored first.",
@@ -403,6 +404,14 @@ def _report(options: argparse.Namespace) -> None:
     say(draw_run(options.run, options.out))
 
 
+def _compare(options: argparse.Namespace) -> None:
+    from bloodcells.measuring.comparison import read_answers
+    from bloodcells.pages.comparison_page import PAGE, TABLE, write_comparison
+
+    rows = write_comparison(read_answers(options.runs), options.out)
+    say(*(row for row in rows if row.group == "all"), f"page: {options.out / PAGE}, table: {options.out / TABLE}")
+
+
 def _sitting(options: argparse.Namespace) -> "Sitting":
     from bloodcells.run import Request, Sitting
 
@@ -661,6 +670,11 @@ def _parser() -> argparse.ArgumentParser:
     report = add("report", _report, "draw the figures and tables of a run")
     _add_run(report)
     report.add_argument("--out", type=Path, required=True, help="folder for the page")
+
+    compare = add("compare", _compare, "compare runs on one hold-out: curves, differences, pictures that flipped")
+    compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs; the others are compared "
+                         "with the first")  # fmt: skip
+    compare.add_argument("--out", type=Path, required=True, help="folder for compare.html and compare.csv")
     parser.description = _ABOUT + "".join(
         f"\n{title}:\n" + "".join(f"  {name:<10}{summaries[name]}\n" for name in names)
         for title, names in _GROUPS.items()

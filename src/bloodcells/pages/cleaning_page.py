@@ -6,14 +6,11 @@ file without outside references; it follows the reader's light or dark setting, 
 
 import base64
 import html
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from bloodcells.cleaning import CleaningSettings, CleaningTable
 from bloodcells.cleaning.calibration import Calibration
@@ -25,6 +22,7 @@ from bloodcells.data.jpeg import encoded
 from bloodcells.files import write_text
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
 from bloodcells.pages.html_page import html_page
+from bloodcells.pages.plots import inline_svg
 
 WORDS = {
     "junk": ("junk", "pictures unlike the rest of this set"),
@@ -40,7 +38,6 @@ _MOST_CLUSTERS = 120
 _MOST_IN_CLUSTER = 12
 _ODDEST = 24
 _STYLE, _SCRIPT = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
-_INK = "#000000"  # of the axes; on the page it becomes the colour of the text
 
 
 def write_cleaning_page(
@@ -223,10 +220,12 @@ def _oddest(cells: CellSet, table: CleaningTable) -> str:
 
 
 def _thresholds(table: CleaningTable, settings: CleaningSettings, calibration: Calibration | None) -> str:
-    figures = _as_svg(junk_distribution(table, settings), "Distribution of the junk scores")
+    figures = inline_svg(junk_distribution(table, settings), "Distribution of the junk scores")
     text = "The junk score measures every picture against the rest of the set, once per distinct picture."
     if calibration:
-        figures = _as_svg(distance_distributions(calibration, settings), "Distances of copies and of others") + figures
+        figures = (
+            inline_svg(distance_distributions(calibration, settings), "Distances of copies and of others") + figures
+        )
         both = calibration.copy_distance <= settings.max_distance
         both &= calibration.copy_similarity >= settings.min_similarity
         near_pairs = calibration.pair_distance[: settings.max_distance + 1].sum()
@@ -286,13 +285,3 @@ def _card(cells: CellSet, table: CleaningTable, index: int, caption: str) -> str
         f'<figure {data}><img src="data:image/jpeg;base64,{picture}" alt="{about}" title="{about}" width="96" '
         f'height="96" loading="lazy"><figcaption>{caption}</figcaption></figure>'
     )
-
-
-def _as_svg(figure: Figure, title: str) -> str:
-    """The figure as inline SVG whose letters and lines take the colour of the page's text."""
-    stream = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    text = stream.getvalue()
-    svg = text[text.index("<svg") :].replace(_INK, "currentColor")  # letters follow by the style
-    return f'<figure class="chart" role="img" aria-label="{html.escape(title)}">{svg}</figure>'

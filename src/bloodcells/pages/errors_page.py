@@ -4,9 +4,7 @@ The page is a single file without outside references; it follows the reader's li
 without its script.
 """
 
-import base64
 import html
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +12,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bloodcells.pages.embedded import QUALITIES, image_url, picture_url
 from bloodcells.pages.html_page import html_page
 from bloodcells.pages.record import RunRecord
 from bloodcells.pages.words import VIEWS
 from bloodcells.run import SETS, Errors, metrics_by_set
 
 MOST_BYTES = 6_000_000
-"""Of the page. Pictures are stored at the best of ``_QUALITIES`` with which it is smaller, at most 96 px wide."""
+"""Of the page. Pictures are stored at the best of ``QUALITIES`` with which it is smaller."""
 
-_QUALITIES = (80, 60, 40, 20)
-_SIDE = 96
 _DARKEST = 190  # of 255, where nothing spoke for the class
 _PARTS = {"validation": "validation", "holdout": "hold-out"}
 _SETS = dict(zip(SETS, ("clean", "corrupted"), strict=True))
@@ -59,7 +56,7 @@ def errors_page(
     wrong = sorted(_pictures(errors, numbers), key=lambda one: -one.confidence)
     style, script = (file.read_text(encoding="utf-8") for file in (_STYLE, _SCRIPT))
     head = _head(record, errors, len(wrong)) + _matrices(record) + _filters(record, wrong)
-    for quality in _QUALITIES:
+    for quality in QUALITIES:
         cards = "".join(_card(one, record.config.competition.classes, quality) for one in wrong)
         body = f'{head}<div class="cards">{cards}</div>'
         page = html_page(f"Errors of {record.run}", body, "\n" + style, script)
@@ -161,10 +158,10 @@ def _card(one: _Wrong, classes: Sequence[str], quality: int) -> str:
     chain = ", then ".join(name.replace("_", " ") for name in one.corruptions)
     data = {"part": one.part, "set": one.set, "truth": one.truth, "taken": one.taken,
             "corruptions": " ".join(one.corruptions), "confidence": f"{one.confidence:.4f}"}  # fmt: skip
-    pictures = {"seen": _embedded(one.seen, quality), "map": _darkness(one.map)}
+    pictures = {"seen": picture_url(one.seen, quality), "map": _darkness(one.map)}
     tiles = '<i class="seen"></i><i class="looked"></i>'
     if one.set != "clean":
-        pictures["original"] = _embedded(one.original, quality)
+        pictures["original"] = picture_url(one.original, quality)
         tiles = f'<i class="original"></i>{tiles}'
     attributes = " ".join(f'data-{name}="{value}"' for name, value in data.items())
     style = ";".join(f"--{name}:url({url})" for name, url in pictures.items())
@@ -175,19 +172,7 @@ def _card(one: _Wrong, classes: Sequence[str], quality: int) -> str:
     )
 
 
-def _embedded(image: np.ndarray, quality: int) -> str:
-    picture = Image.fromarray(image)
-    picture.thumbnail((_SIDE, _SIDE))
-    return _url(picture, "webp", quality=quality)
-
-
 def _darkness(evidence: np.ndarray) -> str:
     """A black picture of a few pixels, the more transparent the more spoke for the class."""
     alpha = ((1 - evidence) * _DARKEST).round().astype(np.uint8)
-    return _url(Image.fromarray(np.stack([np.zeros_like(alpha), alpha], axis=2), "LA"), "png")
-
-
-def _url(picture: Image.Image, form: str, **options: int) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, form, **options)
-    return f"data:image/{form};base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return image_url(Image.fromarray(np.stack([np.zeros_like(alpha), alpha], axis=2), "LA"), "png")

@@ -1,17 +1,23 @@
 """One colour per class, per set and per arm, the same in every figure, told apart by colour-blind readers too.
 
-Paul Tol's schemes *muted* (classes) and *high contrast* (sets), https://personal.sron.nl/~pault/; the arms take from
-all of his.
+Paul Tol's schemes *muted* (classes), *bright* (runs) and *high contrast* (sets), https://personal.sron.nl/~pault/; the
+arms take from all of his.
 """
 
 from itertools import cycle, islice
 
 _MUTED = ("#332288", "#CC6677", "#DDCC77", "#117733", "#88CCEE", "#AA4499", "#44AA99", "#999933", "#882255")
+_BRIGHT = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
 
 
 def class_colours(count: int) -> list[str]:
     """The colours of so many classes, in their order; beyond nine they repeat."""
     return list(islice(cycle(_MUTED), count))
+
+
+def run_colours(count: int) -> list[str]:
+    """The colours of so many runs that are compared, legible on white and on black; beyond six they repeat."""
+    return list(islice(cycle(_BRIGHT), count))
 
 
 SET_COLOURS = {"clean": "#004488", "composite": "#BB5566", "training": "#DDAA33"}

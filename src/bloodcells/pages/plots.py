@@ -3,11 +3,14 @@
 Figures are made without pyplot: no window, no global state, and a notebook shows one that a cell returns.
 """
 
+import html
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +22,8 @@ from bloodcells.pages.tables import accuracy_interval, corruption_in_words
 from bloodcells.pages.words import VIEWS
 from bloodcells.run import SETS, Epoch, Measurement, Metrics
 
+_INK = "#000000"  # of the axes; on a page it becomes the colour of the text
+_GRID = "#ebebeb"  # 0.92, of the lines behind the curves; it becomes the colour of lines
 _SMALLEST_ERROR = 0.0005  # an axis of logarithms has no 0
 _MARKERS, _OFFSETS = ("o", "s"), (-0.16, 0.16)  # of the clean and of the composite set
 
@@ -33,6 +38,16 @@ def save_contact_sheet(figure: Figure, path: Path) -> None:
     """Write a ``figure`` of photographs as JPEG, a fifth of the PNG's bytes; equal figures give equal bytes."""
     with replacing(path) as beside:
         figure.savefig(beside, dpi=100, format="jpeg", pil_kwargs={"quality": 88})
+
+
+def inline_svg(figure: Figure, title: str) -> str:
+    """The figure as SVG for an HTML page: its letters and lines take the colour of the page's text."""
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    text = stream.getvalue()
+    svg = text[text.index("<svg") :].replace(_INK, "currentColor").replace(_GRID, "var(--line)")  # letters: by style
+    return f'<figure class="chart" role="img" aria-label="{html.escape(title)}">{svg}</figure>'
 
 
 def titled_figure(width: float, height: float, title: str) -> Figure:
@@ -59,10 +74,13 @@ def learning_curves(epochs: Sequence[Epoch]) -> Figure:
     return figure
 
 
-def curves_of_runs(runs: Mapping[str, Sequence[Epoch]]) -> Figure:
-    """Validation error after each epoch of every run, clean and composite, over the number of epochs."""
+def curves_of_runs(runs: Mapping[str, Sequence[Epoch]], colours: Sequence[str] | None = None) -> Figure:
+    """Validation error after each epoch of every run, clean and composite, over the number of epochs.
+
+    ``colours`` are those of the runs; by default those of the classes, which do not stand out from black.
+    """
     figure, axes = _figure(8, 4.8, "Validation error after each epoch, clean and composite")
-    for (name, epochs), colour in zip(runs.items(), class_colours(len(runs)), strict=True):
+    for (name, epochs), colour in zip(runs.items(), colours or class_colours(len(runs)), strict=True):
         number = np.array([epoch.epoch for epoch in epochs])
         for of, style in zip(SETS, ("o-", "s--"), strict=True):
             accuracy = np.array([epoch.validation.get(of, np.nan) for epoch in epochs])
