@@ -1,5 +1,6 @@
 """The notebooks are well formed and light; `test_wheel.py` runs them."""
 
+import ast
 import re
 import shutil
 from pathlib import Path
@@ -29,6 +30,28 @@ def test_notebook_is_well_formed_and_light(path: Path) -> None:
     assert opening.cell_type == "markdown"
     assert all(f"**{word}**" in opening.source for word in ("Reads", "Writes", "Costs"))
     assert closing.cell_type == "code" and "assert " in closing.source
+
+
+def defined_in(module: str) -> set[str]:
+    """The names at the top of a module of the kit, read from its source: to import it would take seconds."""
+    place = REPOSITORY / "src" / Path(*module.split("."))
+    source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    names = {path.stem for path in place.iterdir()} if place.is_dir() else set()
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        named = node.targets if isinstance(node, ast.Assign) else [node]
+        names |= {name for one in named for name in (getattr(one, "name", ""), getattr(one, "id", ""))}
+        names |= {alias.name for alias in getattr(node, "names", ())}
+        names |= {node.target.id} if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else set()
+    return names
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_name_that_a_notebook_imports_is_there(path: Path) -> None:
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    told = "\n".join(line for source in code for line in source.splitlines() if line.startswith("from bloodcells"))
+    for node in ast.parse(told).body:
+        assert isinstance(node, ast.ImportFrom) and node.module
+        assert {alias.name for alias in node.names} <= defined_in(node.module), ast.unparse(node)
 
 
 def test_they_open_elsewhere_from_the_address_that_pyproject_names(tmp_path: Path) -> None:
