@@ -12,7 +12,7 @@ from bloodcells.errors import KitError
 from bloodcells.pages.plots import learning_curves, recall_by_class
 from bloodcells.pages.record import read_record, read_records, run_record
 from bloodcells.pages.run_page import draw_run, redraw_run, run_page
-from bloodcells.run import Config, Epoch, Measurement, Run, Summary
+from bloodcells.run import CleaningCounts, Config, Epoch, Measurement, Run, Summary
 
 pytestmark = pytest.mark.draws
 
@@ -172,3 +172,12 @@ def test_a_page_of_somebody_else_is_not_replaced(run_folder: Path, tmp_path: Pat
     (tmp_path / "page" / "index.md").unlink()
     draw_run(run_folder, tmp_path / "page")
     draw_run(run_folder, tmp_path / "page")
+
+
+def test_decisions_of_a_person_are_named_where_there_are_any(run_folder: Path) -> None:
+    assert "decision" not in run_page(run_record(run_folder)).split("## Data")[1].split("## Cost")[0]
+    run = Run(run_folder)
+    run.write(replace(run.read(Config), decisions_sha256="cd" * 32))
+    run.write(replace(run.read(Summary), cleaning=replace(run.read(CleaningCounts), dropped_by_decision=3)))
+    text = run_page(run_record(run_folder))
+    assert "| dropped by decision | 3 |" in text and f"SHA-256 of the decisions `{'cd' * 8}`" in text

@@ -169,15 +169,18 @@ more); true class, then the class they are taken for with its probability.*
 
 
 def _data(record: RunRecord) -> str:
+    cleaning, decisions = asdict(record.summary.cleaning), record.config.decisions_sha256
+    unsaid = {"seconds", "decisions_sha256"} | (set() if decisions else {"dropped_by_decision"})
     counts = {
-        name: "not examined" if value is None else value
-        for name, value in asdict(record.summary.cleaning).items()
-        if name != "seconds"
+        name: "not examined" if value is None else value for name, value in cleaning.items() if name not in unsaid
     }
+    decided = (
+        f" A person decided about single images: SHA-256 of the decisions `{decisions[:16]}`." if decisions else ""
+    )
     return f"""## Data
 
 {pairs_table(counts, ("cleaning", "images"))}
-*What the cleaning found; every image that is not kept is dropped for one reason.*
+*What the cleaning found; every image that is not kept is dropped for one reason.{decided}*
 
 {pairs_table(record.summary.parts, ("part", "images"))}
 *Copies of one picture are never in two parts. SHA-256 of the training images:
