@@ -6,14 +6,14 @@ from pathlib import Path
 from bloodcells.data.sources.synthetic import draw_smear
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_text
-from bloodcells.pages.galleries import clean_beside_composite
+from bloodcells.pages.galleries import clean_beside_composite, each_corruption
 from bloodcells.pages.plots import save_figure
 from bloodcells.pages.record import RunRecord, read_records
 from bloodcells.pages.tables import accuracy_interval, markdown_table
 from bloodcells.pages.words import hardware
 from reports.make.speed_page import score_table
 
-PICTURE = "smear.png"
+PICTURE, CORRUPTIONS = "smear.png", "corruptions.png"
 TIMING = Path("speed") / "score.json"
 COSTS = Path("guide") / "costs.md"
 ROWS = 3
@@ -34,7 +34,7 @@ def write_readme(readme: Path, reports: Path) -> Iterator[Path]:
     Raises:
         KitError: a record is missing or damaged, or a page lacks a pair of markers.
     """
-    draw_picture(reports / PICTURE)
+    draw_pictures(reports / PICTURE)
     records = read_records(reports)
     tables = {
         readme: {"results": results_table(records, reports.name)},
@@ -89,12 +89,14 @@ def filled(page: str, tables: Mapping[str, str]) -> str:
     return page
 
 
-def draw_picture(path: Path) -> None:
-    """Sound cells of the synthetic smear, clean beside composite."""
+def draw_pictures(path: Path) -> None:
+    """Sound cells of the synthetic smear, clean beside composite; beside it one of them under each corruption."""
     smear = draw_smear(400)
     sound = smear.cells.take((smear.truth.defect == "").nonzero()[0])
     title = "Synthetic cells, and the same cells under the composite corruption"
     save_figure(clean_beside_composite(sound, title), path)
+    each = each_corruption(sound.images[0], "Each corruption of the composite set, at its mildest and at its harshest")
+    save_figure(each, path.with_name(CORRUPTIONS))
 
 
 def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:

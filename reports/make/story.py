@@ -14,7 +14,7 @@ from bloodcells.pages.record import RunRecord, read_records
 from bloodcells.pages.tables import markdown_table, metrics_table
 from bloodcells.pages.words import STAND_IN, hardware, start_in_words
 from bloodcells.recipe import read_recipe
-from reports.make.readme import TIMING, results_table
+from reports.make.readme import CORRUPTIONS, TIMING, results_table
 from reports.make.speed_page import score_table
 
 ABLATION, RECIPES = "ablation", "recipes"
@@ -74,6 +74,11 @@ The composite corruption is about as hard as the leaderboard suggests. On the hi
 augmentation scored 0.60 to 0.70, one with RandAugment 0.85 to 0.90. Under the composite they score {none:.3f} and
 {randaugment:.3f} (n = {ladder["images"]:,} validation cells; {ladder["epochs"]["none"]} epochs from the ImageNet
 stand-in, then {ladder["epochs"]["randaugment"]} more).
+
+![A synthetic cell under each corruption of the composite set]({CORRUPTIONS})
+
+*A synthetic cell under each corruption, at its mildest and at its harshest. Each cell of the composite set gets a chain
+of one to three of them.*
 """
 
 

@@ -5,13 +5,14 @@ import pytest
 from competitions import BLOOD
 
 from bloodcells.cleaning import CleaningSettings, examine
-from bloodcells.corruption.composite import corrupt
+from bloodcells.corruption.composite import CORRUPTIONS, corrupt
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, Smear, draw_smear
 from bloodcells.pages.galleries import (
     cells_by_class,
     clean_beside_composite,
     dropped_images,
+    each_corruption,
     one_of_each_class,
     policy_gallery,
     policy_views,
@@ -101,3 +102,10 @@ def test_clean_file_gives_a_sheet_that_says_so(cells: CellSet) -> None:
     table = SimpleNamespace(reason=np.full(len(cells), ""))
     (axes,) = dropped_images(cells, table, "dropped").axes
     assert names(axes) == ["nothing"]
+
+
+def test_each_corruption_is_shown_at_both_ends_and_named(cells):
+    panels = each_corruption(cells.images[0], "Each corruption").axes
+    named = [axes.get_title() for axes in panels if axes.get_title()]
+    assert len(named) == len(CORRUPTIONS) and "gaussian blur" in named
+    assert {axes.images[0].get_array().shape for axes in panels if axes.images} == {(96, 96 + 4 + 96, 3)}

@@ -7,7 +7,7 @@ from PIL import Image
 
 from bloodcells.errors import KitError
 from bloodcells.pages.record import run_record
-from reports.make.readme import cost_table, draw_picture, filled, results_table
+from reports.make.readme import cost_table, draw_pictures, filled, results_table
 from reports.make.speed_page import score_table
 
 pytestmark = pytest.mark.draws
@@ -75,8 +75,9 @@ def test_missing_marker_is_refused() -> None:
 
 
 def test_picture_is_light_and_not_empty(tmp_path: Path) -> None:
-    draw_picture(tmp_path / "smear.png")
+    draw_pictures(tmp_path / "smear.png")
     with Image.open(tmp_path / "smear.png") as picture:
         pixels = np.asarray(picture.convert("RGB"))
     assert pixels.shape[1] < 1_200 and pixels.std() > 30
     assert (tmp_path / "smear.png").stat().st_size < 1_000_000
+    assert (tmp_path / "corruptions.png").stat().st_size < 1_000_000

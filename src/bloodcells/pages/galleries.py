@@ -1,5 +1,6 @@
 """Contact sheets: what cells look like, what the cleaning found, what augmentation and corruption do to them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,11 +9,12 @@ from matplotlib.figure import Figure
 
 from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.table import REASONS
-from bloodcells.corruption.composite import corrupt
+from bloodcells.corruption.composite import CORRUPTIONS, STRENGTHS, Draw, corrupt
 from bloodcells.data.cells import CellSet
 from bloodcells.pages.palette import SET_COLOURS, class_colours
 from bloodcells.pages.plots import titled_figure
 from bloodcells.pages.record import SHOWN
+from bloodcells.pages.tables import corruption_in_words
 from bloodcells.run import Errors
 
 _GAP = 4  # pixels between images
@@ -38,6 +40,23 @@ def clean_beside_composite(cells: CellSet, title: str, columns: int = 5, seed: i
         _draw(axes, np.split(part.images, ends), columns)
         axes.set_title(name, fontsize=10, color=SET_COLOURS[name])
     _name_rows(panels[0], cells.competition.classes, class_colours(len(chosen)), cells.competition.image_size)
+    return figure
+
+
+def each_corruption(image: np.ndarray, title: str, columns: int = 6, seed: int = 0) -> Figure:
+    """``image`` (S, S, 3) uint8 under each corruption of the composite set, at its mildest and at its harshest."""
+    figure = titled_figure(10, 1.1 * math.ceil(len(CORRUPTIONS) / columns) + 0.5, title)
+    panels = figure.subplots(math.ceil(len(CORRUPTIONS) / columns), columns).ravel()
+    for axes in panels:
+        axes.axis("off")
+    gap = np.full((len(image), _GAP, 3), 255, np.uint8)
+    for axes, (name, corruption) in zip(panels, CORRUPTIONS.items(), strict=False):
+        mild, harsh = (
+            corruption.apply(image, **corruption.draw(Draw(np.random.default_rng(seed), strength)))
+            for strength in STRENGTHS
+        )
+        axes.imshow(np.hstack([mild, gap, harsh]))
+        axes.set_title(corruption_in_words(name), fontsize=10, pad=2)
     return figure
 
 
