@@ -2,7 +2,7 @@
 
     cleaning/            cleaning.csv, cleaning.json: a decision for every image, and their counts
     split.csv            index in the source, part
-    decisions.csv        what a person decided about single images, where somebody did
+    decided.csv          what a person decided about single images, where somebody did
     environment.json     versions and hardware; under ``continued`` those of later sittings, where they were others
     config.json          what was asked for, of which kit, on which cells: it is there when the run has begun
     metrics.jsonl        one line an epoch
@@ -426,7 +426,7 @@ _FILES: Mapping[type, str] = {
     Epoch: "metrics.jsonl", Gate: "gate.json", Errors: "errors.npz", Measurement: "evaluation.json",
     MedmnistC: "medmnist_c.json", Summary: "summary.json", HandedOn: "weights.json",
 }  # fmt: skip
-_DECISIONS = "decisions.csv"
+_DECISIONS = "decided.csv"  # not as the page calls it: somebody may save that here
 _OF_AN_EARLIER_KIT = 5  # of the arrays of `Errors`
 _OF_THE_WEIGHTS = (Gate, Errors, Measurement, MedmnistC, Summary)
 

@@ -113,7 +113,8 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
             other decisions of a person, or the folder holds files of somebody else; nothing is written then.
     """
     run = Run(folder)
-    if run.holds(Config):
+    begun = run.holds(Config)
+    if begun:
         _refuse_other_decisions(run, settings)
     with progress_bars() as progress:
         table = examine(cells, settings, progress)
@@ -121,12 +122,13 @@ def prepare(cells: CellSet, folder: Path, settings: CleaningSettings) -> Parts:
     split = split_cells(table.label[table.kept], table.cluster[table.kept], cells.competition.classes, SPLIT_SEED)
     in_source = Split(*(table.kept[getattr(split, part)] for part in PARTS))
     parts = _parts(cells, in_source)
-    if run.holds(Config):
+    if begun:
         _refuse_other_cells(parts, run, cells)
     else:
         run.claim()
         claim(run.cleaning, TABLE_FILES)
-    run.write_decisions(table.decisions)
+    if table.decisions or not begun:
+        run.write_decisions(table.decisions)
     table.write(run.cleaning)
     run.write_split(in_source)
     _say_lone_junk(cells, table)

@@ -140,15 +140,24 @@ def test_what_was_decided_reaches_the_parts_and_comes_back_with_them(cells, deci
 
 def test_a_run_that_goes_on_with_other_decisions_is_refused_and_keeps_its_own(cells, decisions, tmp_path):
     begin(Run(tmp_path), walk.prepare(cells, tmp_path, CleaningSettings(decisions=decisions)))
-    before = (tmp_path / "decisions.csv").read_bytes()
+    before = (tmp_path / "decided.csv").read_bytes()
     fewer = Decisions(decisions.rows[:1], decisions.cells)
     with pytest.raises(KitError, match=r"other decisions: expected those with sha256 \w{12}, got none"):
         walk.prepare(cells, tmp_path, CleaningSettings())
     with pytest.raises(KitError, match=rf"got those with sha256 {fewer.sha256[:12]}. Give the same --decisions"):
         walk.prepare(cells, tmp_path, CleaningSettings(decisions=fewer))
     walk.prepare(cells, tmp_path, CleaningSettings(decisions=decisions))
-    assert (tmp_path / "decisions.csv").read_bytes() == before
+    assert (tmp_path / "decided.csv").read_bytes() == before
     assert Run(tmp_path).read(Config).decisions_sha256 == decisions.sha256
+
+
+def test_a_file_that_somebody_saved_in_the_run_folder_stays_and_is_not_obeyed_unasked(cells, decisions, tmp_path):
+    saved = tmp_path / "decisions.csv"
+    decisions.write(saved)
+    begin(Run(tmp_path), walk.prepare(cells, tmp_path, CleaningSettings()))
+    walk.prepare(cells, tmp_path, CleaningSettings())
+    assert saved.read_text() == decisions.text and Run(tmp_path).decisions is None
+    walk.parts_of(tmp_path, cells)
 
 
 def begin(run: Run, parts: walk.Parts) -> None:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from measuring.test_comparison import answered
+from compared_runs import answered
 
 from bloodcells import cli
 from bloodcells.errors import KitError
