@@ -106,12 +106,15 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     ("body", "line"),
     [
         ("raise OSError(28, 'No space left on device', 'a/b.npy')", "cannot go on: a/b.npy: No space left on device."),
+        ("raise OSError('431 requested and 33 written')", "cannot go on: writing: No space left on device."),
+        ("import shutil; raise shutil.Error([('a', 'b', '[Errno 28] No space left on device')])",
+         "cannot go on: writing: No space left on device."),
         ("raise OSError('unable to write')", "cannot go on: writing: unable to write."),
         ("Path('.').write_text('')", "cannot go on: .: Is a directory."),
         ("raise MemoryError('Unable to allocate 9 GiB')", "the memory does not suffice (Unable to allocate 9 GiB)."),
         ("raise cli.KitError('a\\x1b[2Jb\\r\\nc\\u202ed')".replace("cli", "files"), r"a\x1b[2Jb c\u202ed"),
     ],
-    ids=["disk full", "without a reason", "not allowed", "memory", "control characters"],
+    ids=["disk full", "disk full, says NumPy", "disk full, says shutil", "without a reason", "not allowed", "memory", "control characters"],
 )  # fmt: skip
 def test_whatever_stops_it_is_one_line(tmp_path: Path, body: str, line: str) -> None:
     code, lines = ended(body, tmp_path)

@@ -1,6 +1,8 @@
 """How the program ends: whatever stops it is one line on standard error and an exit code."""
 
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -85,9 +87,16 @@ def _told(error: BaseException) -> tuple[int, str]:
         )
     if isinstance(error, OSError):
         place = error.filename or ("the current folder" if isinstance(error, FileNotFoundError) else "writing")
-        reason = printable(f"{place}: {error.strerror or error}")
+        told = os.strerror(errno.ENOSPC) if _finds_the_disk_full(error) else error.strerror or error
+        reason = printable(f"{place}: {told}")
         return 1, f"error: cannot go on: {reason}. Put that right and give the same command again; what is done stays."
     raise error
+
+
+def _finds_the_disk_full(error: OSError) -> bool:
+    """NumPy says it with two numbers alone, and `shutil.copytree` with a list of what it could not copy."""
+    told = str(error)
+    return os.strerror(errno.ENOSPC) in told or re.fullmatch(r"\d+ requested and \d+ written", told) is not None
 
 
 def _next_step(interruption: KeyboardInterrupt) -> str:
