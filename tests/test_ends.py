@@ -114,7 +114,10 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
         ("raise MemoryError('Unable to allocate 9 GiB')", "the memory does not suffice (Unable to allocate 9 GiB)."),
         ("raise cli.KitError('a\\x1b[2Jb\\r\\nc\\u202ed')".replace("cli", "files"), r"a\x1b[2Jb c\u202ed"),
     ],
-    ids=["disk full", "disk full, says NumPy", "disk full, says shutil", "without a reason", "not allowed", "memory", "control characters"],
+    ids=[
+        "disk full", "disk full, says NumPy", "disk full, says shutil", "without a reason", "not allowed", "memory",
+        "control characters",
+    ],
 )  # fmt: skip
 def test_whatever_stops_it_is_one_line(tmp_path: Path, body: str, line: str) -> None:
     code, lines = ended(body, tmp_path)
