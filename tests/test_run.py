@@ -80,6 +80,7 @@ def test_another_run_is_refused_and_the_same_one_goes_on(run: Run) -> None:
     classes = tuple(reversed(again.competition.classes))
     others = {
         "seed": invented_config(seed=1), "data_sha256": replace(again, data_sha256="cd" * 32),
+        "decisions_sha256": replace(again, decisions_sha256="cd" * 32),
         "classes": replace(again, competition=replace(again.competition, classes=classes)),
     }  # fmt: skip
     for key, other in others.items():

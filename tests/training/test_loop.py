@@ -12,6 +12,7 @@ from backbones import EVERY_BACKBONE, network_on
 from invented_runs import ENVIRONMENT, begun_run
 
 from bloodcells import run as room
+from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError, OutOfTime
@@ -168,6 +169,21 @@ def test_a_run_that_goes_on_elsewhere_says_where(tmp_path):
     recorded = run.read(Environment)
     assert recorded.cores == 2
     assert [(one.after_epoch, one.cores) for one in recorded.continued] == [(2, 16), (4, 2)]
+
+
+def test_what_a_person_decided_is_recorded_when_the_run_begins(cells, tmp_path, monkeypatch):
+    decisions = Decisions((Decision(3, "", "drop", ""),), "ab" * 32)
+    Run(tmp_path).write_decisions(decisions)
+    begun: list[Config] = []
+
+    def begin(run: Run, config: Config, environment: Environment) -> None:
+        begun.append(config)
+        raise KitError("enough")
+
+    monkeypatch.setattr(Run, "begin", begin)
+    with pytest.raises(KitError, match="enough"):
+        training.train(cells, {}, CONFIG, tmp_path)
+    assert begun[0].decisions_sha256 == decisions.sha256
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"phases": (WHOLE,)}])
