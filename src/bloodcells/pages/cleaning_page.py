@@ -21,7 +21,7 @@ from bloodcells.data.cells import CellSet
 from bloodcells.data.jpeg import encoded
 from bloodcells.files import write_text
 from bloodcells.pages.cleaning_figures import distance_distributions, junk_distribution
-from bloodcells.pages.html_page import html_page
+from bloodcells.pages.html_page import html_page, section
 from bloodcells.pages.plots import inline_svg
 
 WORDS = {
@@ -95,7 +95,7 @@ def _overview(cells: CellSet, table: CleaningTable) -> str:
             (own & (table.reason == "")).sum(),
         ]
         rows.append(f"<tr><th>{name}" + "".join(f"<td>{count:,}" if count else "<td>-" for count in counts))
-    return _section(
+    return section(
         "By class",
         "Every image that is not kept is dropped for one reason. Nothing was deleted: decisions are rows of a table.",
         f'<div class="wide"><table><thead><tr><th>class<th>images{head}<th>kept<tbody>{"".join(rows)}</table></div>',
@@ -110,7 +110,7 @@ def _decided(cells: CellSet, table: CleaningTable) -> str:
         row.number: f"<b>{_classes(cells)[table.label[row.number]]}</b>{words[row.choice]}"
         for row in table.decisions.rows
     }
-    return _section(
+    return section(
         f"Decided by a person: {len(captions):,}",
         "These decisions were given with <code>--decisions</code>. They are about these images alone: copies of them "
         "stay what they were.",
@@ -142,7 +142,7 @@ def _junk(cells: CellSet, table: CleaningTable, settings: CleaningSettings) -> s
         who = _classes(cells)[labels[0]] if len(labels) == 1 else f"{len(labels)} labels"
         times = f"{len(members):,} times, " if len(members) > 1 else ""
         captions[one] = f"<b>{times}{who}</b>{table.junk_score[one]:.1f}, by {table.evidence[one]}"
-    return _section(
+    return section(
         f"Junk: {len(junk):,} images, {len(pictures):,} pictures",
         "Nothing else in this set looks like these: by the colours they use, by their contrast, sharpness and layout, "
         f"or because they show nothing. Score {settings.junk_threshold:g} is the limit. Pictures without copies come "
@@ -171,7 +171,7 @@ def _clusters(cells: CellSet, table: CleaningTable) -> str:
         name, meaning = WORDS[reason]
         count = int((table.reason == reason).sum())
         parts.append(
-            _section(
+            section(
                 f"{name.capitalize()}: {count:,}",
                 f"{meaning.capitalize()}.",
                 f'<div class="clusters">{"".join(rows)}</div>' + _more(len(numbers), _MOST_CLUSTERS),
@@ -182,7 +182,7 @@ def _clusters(cells: CellSet, table: CleaningTable) -> str:
 
 def _suspected(cells: CellSet, table: CleaningTable) -> str:
     if table.probabilities is None:
-        return _section(
+        return section(
             "Suspected labels: not examined",
             "<code>bloodcells clean --init</code> asks a network that has not learned them; it takes minutes.",
             "",
@@ -194,7 +194,7 @@ def _suspected(cells: CellSet, table: CleaningTable) -> str:
         f"{classes[table.suspected_label[one]]}? {_percent(other[one])}"
         for one in table.suspects.tolist()
     }
-    return _section(
+    return section(
         f"Suspected labels: {len(table.suspects):,}",
         f"A regression on what a pretrained network sees finds another class at least {ODDS:g} times as probable as "
         "the label. It was not fitted to the image itself; in this way it gives "
@@ -211,7 +211,7 @@ def _oddest(cells: CellSet, table: CleaningTable) -> str:
         one: f"<b>{classes[table.label[one]]}</b>{table.junk_score[one]:.2f}, by {table.evidence[one]}"
         for one in oddest.tolist()
     }
-    return _section(
+    return section(
         "The oddest images that were kept",
         "Highest junk score first. Rare kinds, crowded and damaged pictures belong here; if these are sound, the "
         "threshold drops none that is.",
@@ -236,7 +236,7 @@ def _thresholds(table: CleaningTable, settings: CleaningSettings, calibration: C
             f"{near_pairs:,} through. The pixels decide: {both.mean():.1%} of the copies are recognised, and "
             f"{confused:,} pairs of different images are taken for one. "
         ) + text
-    return _section("Where the thresholds lie", text, figures)
+    return section("Where the thresholds lie", text, figures)
 
 
 def _distinct(table: CleaningTable, indices: np.ndarray) -> list[np.ndarray]:
@@ -253,10 +253,6 @@ def _classes(cells: CellSet) -> list[str]:
 def _percent(share: float) -> str:
     """Whole percents, of which 0 and 100 are never reached: no probability is certain."""
     return ("&lt;1" if share < 0.01 else "&gt;99" if share > 0.99 else f"{100 * share:.0f}") + "&nbsp;%"
-
-
-def _section(title: str, text: str, content: str) -> str:
-    return f"<section><h2>{title}</h2><p>{text}</p>{content}</section>"
 
 
 def _more(count: int, shown: int) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bloodcells.files import claim, write_csv, write_text
 from bloodcells.measuring.comparison import Answers, Difference, differences, flipped
-from bloodcells.pages.embedded import QUALITIES, picture_url
-from bloodcells.pages.html_page import html_page
+from bloodcells.pages.embedded import light_page, picture_url
+from bloodcells.pages.html_page import html_page, section
 from bloodcells.pages.palette import run_colours
 from bloodcells.pages.plots import curves_of_runs, inline_svg
 from bloodcells.run import SETS
@@ -17,9 +17,6 @@ COLUMNS = (
     "run", "baseline", "set", "group", "name", "images", "accuracy", "difference", "low", "high", "p_value", "gained",
     "lost",
 )  # fmt: skip
-MOST_BYTES = 6_000_000
-"""Of the page; pictures are stored at the best of ``QUALITIES`` with which it is smaller."""
-
 _MOST_PICTURES = 120  # of one run, set and direction
 _SETS = dict(zip(SETS, ("clean", "corrupted"), strict=True))
 _TITLES = {"class": "By class", "corruption": "By corruption"}
@@ -48,15 +45,15 @@ def comparison_page(runs: Sequence[Answers], rows: Sequence[Difference]) -> str:
     figure = curves_of_runs({run.run: run.epochs for run in runs}, run_colours(len(runs)))
     curves = inline_svg(figure, "Validation error after each epoch")
     sections = [_head(runs), _overall(runs, rows)]
-    sections.append(_section("Learning curves", "Error on single views of the validation cells.", curves))
+    sections.append(section("Learning curves", "Error on single views of the validation cells.", curves))
     sections += [_groups(runs, rows, group, title) for group, title in _TITLES.items()]
     style = "\n" + _STYLE.read_text(encoding="utf-8")
-    for quality in QUALITIES:
+
+    def page_with(quality: int) -> str:
         pictures = [_flips(run, runs[0], of, quality) for run in runs[1:] for of in SETS]
-        page = html_page("Runs compared", "\n".join([*sections, *pictures]), style)
-        if len(page.encode()) < MOST_BYTES:
-            break
-    return page
+        return html_page("Runs compared", "\n".join([*sections, *pictures]), style)
+
+    return light_page(page_with)
 
 
 def _row(one: Difference) -> dict[str, object]:
@@ -87,7 +84,7 @@ def _overall(runs: Sequence[Answers], rows: Sequence[Difference]) -> str:
             flips = f"{_points(one)}<td>{one.gained} / {one.lost}" if one else "-<td>-"
             body.append(f"<tr><th>{_name(runs, run.run)}<td>{_SETS[of]}<td>{run.metrics[of].accuracy:.4f}<td>{flips}")
     head = "<thead><tr><th>run<th>cells<th>accuracy<th>difference, points<th>gained / lost"
-    return _section(
+    return section(
         "All cells",
         "Gained are cells that the run alone has right, lost are cells that the baseline alone has right.",
         f'<div class="wide"><table>{head}<tbody>{"".join(body)}</table></div>',
@@ -104,7 +101,7 @@ def _groups(runs: Sequence[Answers], rows: Sequence[Difference], group: str, tit
             head = "<thead><tr><th><th>run<th>cells<th>difference, points<th>"
             tables.append(f'<div class="wide"><h3>{_SETS[of]}</h3><table>{head}<tbody>{"".join(lines)}</table></div>')
     text = "The bar is the interval, the mark the difference; right of the middle the run is better than the baseline."
-    return _section(title, text, f'<div class="groups">{"".join(tables)}</div>') if tables else ""
+    return section(title, text, f'<div class="groups">{"".join(tables)}</div>') if tables else ""
 
 
 def _line(runs: Sequence[Answers], row: Difference, reach: float) -> str:
@@ -126,7 +123,7 @@ def _flips(run: Answers, baseline: Answers, of: str, quality: int) -> str:
         if places
     ]
     title = f"Flipped pictures, {_SETS[of]}: {html.escape(run.run)} against {html.escape(baseline.run)}"
-    return _section(title, "What the other run says, and how sure it is.", "".join(parts)) if parts else ""
+    return section(title, "What the other run says, and how sure it is.", "".join(parts)) if parts else ""
 
 
 def _cards(places: Iterable[int], wrong: Answers, of: str, quality: int) -> Iterator[str]:
@@ -158,7 +155,3 @@ def _name(runs: Sequence[Answers], name: str) -> str:
     names = [run.run for run in runs]
     colour = run_colours(len(runs))[names.index(name)]
     return f'<span class="run" style="--own:{colour}">{html.escape(name)}</span>'
-
-
-def _section(title: str, text: str, content: str) -> str:
-    return f"<section><h2>{title}</h2><p>{text}</p>{content}</section>"

@@ -12,14 +12,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bloodcells.pages.embedded import QUALITIES, image_url, picture_url
+from bloodcells.pages.embedded import image_url, light_page, picture_url
 from bloodcells.pages.html_page import html_page
 from bloodcells.pages.record import RunRecord
 from bloodcells.pages.words import VIEWS
 from bloodcells.run import SETS, Errors, metrics_by_set
-
-MOST_BYTES = 6_000_000
-"""Of the page. Pictures are stored at the best of ``QUALITIES`` with which it is smaller."""
 
 _DARKEST = 190  # of 255, where nothing spoke for the class
 _PARTS = {"validation": "validation", "holdout": "hold-out"}
@@ -56,13 +53,12 @@ def errors_page(
     wrong = sorted(_pictures(errors, numbers), key=lambda one: -one.confidence)
     style, script = (file.read_text(encoding="utf-8") for file in (_STYLE, _SCRIPT))
     head = _head(record, errors, len(wrong)) + _matrices(record) + _filters(record, wrong)
-    for quality in QUALITIES:
+
+    def page_with(quality: int) -> str:
         cards = "".join(_card(one, record.config.competition.classes, quality) for one in wrong)
-        body = f'{head}<div class="cards">{cards}</div>'
-        page = html_page(f"Errors of {record.run}", body, "\n" + style, script)
-        if len(page.encode()) < MOST_BYTES:
-            break
-    return page
+        return html_page(f"Errors of {record.run}", f'{head}<div class="cards">{cards}</div>', "\n" + style, script)
+
+    return light_page(page_with)
 
 
 def _pictures(errors: Mapping[str, Mapping[str, Errors]], numbers: Mapping[str, np.ndarray]) -> Iterator[_Wrong]:

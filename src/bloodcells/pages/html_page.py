@@ -6,6 +6,11 @@ from pathlib import Path
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
+def section(title: str, text: str, content: str) -> str:
+    """A part of a page, of HTML: its title, a paragraph and what it shows."""
+    return f"<section><h2>{title}</h2><p>{text}</p>{content}</section>"
+
+
 def html_page(title: str, body: str, style: str, script: str = "") -> str:
     """A page that needs nothing beside it.
 
