@@ -110,9 +110,8 @@ _LIMITS = """## Limits
   on them has not been measured.
 * The cells of the data set are from healthy persons. Blasts, parasites, sickle cells and all else that a laboratory
   looks for are none of the eight classes, and the network answers with one of them all the same.
-* They were trained on cells of the competition's training file, and a split goes by the order of a file. Where that
-  order is another, cells of your hold-out have been trained on here, and what you measure on it after `--init kit` is
-  too high.
+* **Do not trust your hold-out after `--init kit`**: these weights were trained on cells of the competition's file. A split
+  follows the order of a file, and where yours has another order, some cells of your hold-out were trained on here.
 * The probabilities are those of a network trained with label smoothing, and lower than its accuracy on clean cells.
 """
 

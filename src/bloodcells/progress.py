@@ -1,5 +1,6 @@
 """How far a long piece of work has come, on standard error."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,8 @@ def _bars() -> Iterator[Show]:
 
     def show(step: str, done: int, total: int, remark: str = "", /) -> None:
         if step not in bars:
-            bars[step] = tqdm(desc=step, total=total, file=sys.stderr, dynamic_ncols=True)
+            width, height = shutil.get_terminal_size()  # where a terminal tells neither, 80 and 24
+            bars[step] = tqdm(desc=step, total=total, file=sys.stderr, ncols=width, nrows=height)
         bars[step].set_postfix_str(remark, refresh=False)
         bars[step].update(done - bars[step].n)
         if done == total:
