@@ -110,8 +110,8 @@ _LIMITS = """## Limits
   on them has not been measured.
 * The cells of the data set are from healthy persons. Blasts, parasites, sickle cells and all else that a laboratory
   looks for are none of the eight classes, and the network answers with one of them all the same.
-* **Do not trust your hold-out after `--init kit`**: these weights were trained on cells of the competition's file. A split
-  follows the order of a file, and where yours has another order, some cells of your hold-out were trained on here.
+* **Do not trust your hold-out after `--init kit`**: these weights were trained on cells of the competition's file. A
+  split follows the order of a file, and where yours has another order, cells of your hold-out were trained on here.
 * The probabilities are those of a network trained with label smoothing, and lower than its accuracy on clean cells.
 """
 
