@@ -156,7 +156,10 @@ def test_clean_obeys_what_a_person_decided(smear_file, cells, tmp_path, capsys):
     assert cli.main(["clean", *source, "--out", str(tmp_path / "out")]) == 0
     first = (tmp_path / "out" / "cleaning.csv").read_text().splitlines()[1]
     assert ",drop,a person's decision," in first and first.endswith(",drop")
-    assert json.loads((tmp_path / "out" / "cleaning.json").read_text())["decisions_sha256"] == decisions.sha256
+    counts = json.loads((tmp_path / "out" / "cleaning.json").read_text())
+    assert counts["decisions_sha256"] == decisions.sha256
+    assert f"{counts['kept']} of {counts['images']} images are kept" in (said := capsys.readouterr().out)
+    assert "1 are dropped by your decision." in said
 
 
 @pytest.mark.parametrize("verb", ["clean", "run", "train", "ablate"])

@@ -381,6 +381,7 @@ class CleaningCounts:
             "junk": self.junk,
             "copies of another image": self.exact_duplicates + self.near_duplicates,
             "copies with different labels": self.label_conflicts,
+            "dropped by your decision": self.dropped_by_decision,
         }
         found = ", ".join(f"{count:,} are {reason}" for reason, count in removed.items() if count)
         told = f"{self.kept:,} of {self.images:,} images are kept" + (f"; {found}." if found else ".")

@@ -101,6 +101,8 @@ def test_a_picture_twice_and_cells_of_two_sets_and_a_missing_column_are_refused(
         read_decisions(written(path, ("1", "", "keep", "", "a"), ("2", "", "drop", "", "b")))
     with pytest.raises(KitError, match="expected the columns number, file, decision, label, cells, got no cells"):
         read_decisions(written(path, ("1", "keep", ""), columns=("number", "decision", "label")))
+    with pytest.raises(KitError, match=r"no decisions: expected the file .*none.csv, got none. Save it on the page"):
+        read_decisions(tmp_path / "none.csv")
 
 
 def test_other_cells_numbers_and_classes_are_refused_before_anything_is_examined(cells, monkeypatch):

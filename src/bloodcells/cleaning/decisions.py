@@ -104,8 +104,10 @@ def read_decisions(path: Path) -> Decisions:
     """Read what the cleaning page saved, or somebody wrote in its columns; ``file`` may be missing.
 
     Raises:
-        KitError: it is no such table, decides about an image twice, or mixes two sets of cells.
+        KitError: it is missing or no such table, decides about an image twice, or mixes two sets of cells.
     """
+    if not path.is_file():
+        raise KitError(f"no decisions: expected the file {path}, got none. Save it on the page that clean writes.")
     header, *body = read_rows(path)
     lacking = [name for name in COLUMNS if name not in header and name != "file"]
     if lacking:
