@@ -38,7 +38,7 @@ class Model:
         members = self.settings.get("members", [self.settings])
         networks = [self._flatbuffer(member) or self._keras_network(member) for member in members]
         self.network = networks[0] if len(networks) == 1 else _beside("ensemble").Ensemble(networks)
-        self._predict_chunk = _beside("inference").predict_probabilities
+        self._inference = _beside("inference")
         self._pixels = _beside("pixels")
         self._one_at_a_time = threading.Lock()  # an interpreter serves one thread
 
@@ -55,10 +55,14 @@ class Model:
         Raises:
             ValueError: another shape or range, no numbers, or NaN.
         """
-        return self.predict_probabilities(X).argmax(axis=1)
+        return self._averaged(X).argmax(axis=1)
 
     def predict_probabilities(self, X: np.ndarray) -> np.ndarray:
-        """Class probabilities of cells, (N, C) float32; otherwise as `predict`."""
+        """Class probabilities of cells, (N, C) float32, at the temperature; otherwise as `predict`."""
+        return self._inference.tempered(self._averaged(X), self.settings["temperature"]).astype(np.float32)
+
+    def _averaged(self, X: np.ndarray) -> np.ndarray:
+        """The probabilities of cells, averaged over the views, (N, C) float32."""
         images = np.asarray(X)
         factor, remarks = self._pixels.scale_of(images, self.settings["image_size"], "predict")
         for remark in remarks:
@@ -68,7 +72,7 @@ class Model:
             chunk = slice(start, start + _CHUNK)
             pixels = self._pixels.scaled(images[chunk], factor)
             with self._one_at_a_time:
-                probabilities[chunk] = self._predict_chunk(
+                probabilities[chunk] = self._inference.predict_probabilities(
                     self.network, pixels, self.settings["tta_level"], self.settings["batch_size"], self.settings["gate"]
                 )
         return probabilities

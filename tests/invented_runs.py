@@ -27,6 +27,8 @@ from bloodcells.run import (
     Metrics,
     Run,
     Summary,
+    Temperature,
+    TemperatureEffect,
     metrics_by_set,
 )  # fmt: skip
 
@@ -65,6 +67,10 @@ def invented_run(folder: Path, competition: Competition = BLOOD) -> Path:
     ))  # fmt: skip
     effects = (GateEffect("holdout", "clean", 160, 0.9, 0.95, 0.95, 1.0, 1.5),)
     run.add(Gate(4, 0.5, effects))
+    run.add(Temperature(4, 0.6, tuple(
+        TemperatureEffect("holdout", name, 160, 0.09, 0.01, ((150, 0.97, 0.98), (10, 0.4, 0.5)))
+        for name in ("clean", "composite")
+    )))  # fmt: skip
     cleaning = CleaningCounts(2000, 1600, 8, 2, 390, 0, 0, 3.2)
     run.write(cleaning)
     scores = {

@@ -329,14 +329,12 @@ def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):
 
 
 def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
-    from bloodcells.network import inference
     from bloodcells.run import Run
 
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3)).astype(np.uint8)
     np.savez(tmp_path / "hidden.npz", images=images)
     begun_run(tmp_path)
-    monkeypatch.setattr(Run, "network", lambda run: run)
-    monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[: len(images)])
+    monkeypatch.setattr(Run, "predict", lambda _, images, level: np.eye(8)[: len(images)])
     out = tmp_path / "labels.csv"
     data = str(tmp_path / "hidden.npz")
     assert cli.main(["predict", "--run", str(tmp_path), "--data", data, "--out", str(out)]) == 0
@@ -344,13 +342,11 @@ def test_labels_are_predicted_for_unlabelled_images(tmp_path, monkeypatch):
 
 
 def test_pictures_are_predicted_by_the_kits_weights_as_a_sample_asks(tmp_path, monkeypatch, capsys):
-    from bloodcells.network import inference
     from bloodcells.run import Run
 
     pictures(tmp_path / "test", "b.png", "a.png")
     (tmp_path / "sample.csv").write_text("image,class\nb.png,platelet\na.png,platelet\n")
-    monkeypatch.setattr(Run, "network", lambda _: None)
-    monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[: len(images)])
+    monkeypatch.setattr(Run, "predict", lambda _, images, level: np.eye(8)[: len(images)])
     out = tmp_path / "submission.csv"
     told = ["predict", "--weights", "kit", "--data", str(tmp_path / "test"), "--out", str(out)]
     assert cli.main([*told, "--like", str(tmp_path / "sample.csv")]) == 0
@@ -389,12 +385,10 @@ def test_another_competitions_pictures_are_refused_with_the_way_to_their_own(tmp
 
 
 def test_pictures_from_elsewhere_are_measured_by_the_kits_weights(tmp_path, monkeypatch, capsys):
-    from bloodcells.network import inference
     from bloodcells.run import Run
 
     pictures(tmp_path / "other laboratory", "Basophil/1.png", "ig/1.png", "ig/2.png")
-    monkeypatch.setattr(Run, "network", lambda _: None)
-    monkeypatch.setattr(inference, "predict_probabilities", lambda _, images, level, gate: np.eye(8)[[0, 3, 5]])
+    monkeypatch.setattr(Run, "predict", lambda _, images, level: np.eye(8)[[0, 3, 5]])
     record, told = tmp_path / "external.json", ["evaluate", "--weights", "kit"]
     assert cli.main([*told, "--external", str(tmp_path / "other laboratory"), "--out", str(record)]) == 0
     assert "immature granulocyte: 0.5000 (0.095 to 0.905, n = 2), else monocyte" in capsys.readouterr().out

@@ -17,7 +17,7 @@ from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError
 from bloodcells.pages.run_page import draw_run
 from bloodcells.recipe import Phase, Recipe
-from bloodcells.run import Config, Gate, Measurement, Request, Run, Sitting, Summary, metrics_by_set
+from bloodcells.run import Config, Gate, Measurement, Request, Run, Sitting, Summary, Temperature, metrics_by_set
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 CONFIG = Recipe(
@@ -121,7 +121,13 @@ def test_the_gate_is_chosen_on_validation_cells_and_packed(walked):
         assert 1 <= effect.views_per_image <= 4
         assert effect.part == "holdout" or effect.equal_labels >= 0.999
     with zipfile.ZipFile(run / "submission.zip") as archive:
-        assert json.loads(archive.read("submission.json"))["gate"] == kept.gate
+        settings = json.loads(archive.read("submission.json"))
+    assert settings["gate"] == kept.gate
+    single, chosen = Run(run).rows(Temperature)
+    assert (single.views, chosen.views) == (1, 4) and settings["temperature"] == chosen.temperature != 1
+    assert {(one.part, one.set): one.before for one in chosen.effects} == {
+        (row.part, row.set): row.metrics.calibration_error for row in Run(run).rows(Measurement) if row.views == 4
+    }
 
 
 def test_the_corrupted_parts_are_frozen_and_differ_from_each_other(cells):

@@ -209,7 +209,6 @@ def _evaluate_external(options: argparse.Namespace) -> None:
     from bloodcells.data.sources import open_source
     from bloodcells.files import write_json
     from bloodcells.measuring.external import measure_external
-    from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
     from bloodcells.run import Config, Run
     from bloodcells.training.start import KIT
 
@@ -217,9 +216,7 @@ def _evaluate_external(options: argparse.Namespace) -> None:
     run = Run(options.run or KIT)
     competition = run.read(Config).competition
     cells = open_source(options.external, DATA, competition, reading=replace(_reading(options), fewest=0))
-    gate = run.gate(TTA_VIEWS[options.tta])
-    probabilities = predict_probabilities(run.network(), cells.images, options.tta, gate=gate)
-    found = measure_external(cells.labels, probabilities, competition.classes)
+    found = measure_external(cells.labels, run.predict(cells.images, options.tta), competition.classes)
     write_json(options.out, {"pictures": cells.origin, "sha256": cells.sha256, "command": options.command,
                              **asdict(found)})  # fmt: skip
     say(*str(found).splitlines())
@@ -229,7 +226,6 @@ def _evaluate_external(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from bloodcells.data.predictions import layout_like, plain_layout, refuse_to_write, rows_of, write_predictions
     from bloodcells.data.sources import open_images
-    from bloodcells.network.inference import TTA_VIEWS, predict_probabilities
     from bloodcells.run import Config, Run
     from bloodcells.training.start import KIT
 
@@ -240,10 +236,7 @@ def _predict(options: argparse.Namespace) -> None:
     layout = layout_like(options.like, classes) if options.like else plain_layout(options.form, classes)
     images, names = open_images(options.data, competition.image_size, _reading(options))
     places, ids = rows_of(layout, names.tolist())
-    gate = run.gate(TTA_VIEWS[options.tta])
-    write_predictions(
-        options.out, ids, predict_probabilities(run.network(), images[places], options.tta, gate=gate), layout
-    )
+    write_predictions(options.out, ids, run.predict(images[places], options.tta), layout)
     say(f"{len(ids):,} predictions are in {options.out}.")
 
 
@@ -260,14 +253,15 @@ def _package(options: argparse.Namespace) -> None:
     if len(runs) == 1:
         summary = package(runs[0], options.out, options.tta, options.force, options.backend)
     else:
-        gate = None
+        gate, temperature = None, 1.0
         if options.data:
             competition = Run(runs[0]).read(Config).competition
             cells = open_source(options.data, DATA, competition, reading=_reading(options))
             found = walk.measure_ensemble(runs, cells, options.tta)
             gate = found.gate.gate if found.gate else None
+            temperature = found.temperatures[-1].temperature
             _say_accuracies(found.rows)
-        summary = package_ensemble(runs, options.out, options.tta, gate, options.force, options.backend)
+        summary = package_ensemble(runs, options.out, options.tta, options.force, options.backend, gate, temperature)
     say(f"{summary.path} has {summary.bytes:,} bytes: {', '.join(summary.members)}; sha256 {summary.sha256}.")
     if options.tta:
         say(f"Further views are taken {_gate_in_words(summary.gate, runs, options.tta)}.")

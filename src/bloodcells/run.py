@@ -9,6 +9,7 @@
     checkpoints/         the last two epochs: weights, optimizer state
     weights.weights.h5   the result: it is there when the run is complete
     gate.json            by number of views, which images are spared the further ones, and what that does
+    temperature.json     by number of views, how sure probabilities must be made to be right as often as they say
     errors.npz           every error on validation and hold-out, and where the network looked
     evaluation.json      a row of metrics for each part, set and number of views
     medmnist_c.json      balanced errors under the corruptions of MedMNIST-C, where they were asked for
@@ -54,7 +55,7 @@ from bloodcells.files import (
     write_json,
     write_text,
 )
-from bloodcells.network.inference import TTA_VIEWS
+from bloodcells.network.inference import TTA_VIEWS, predict_probabilities, tempered
 from bloodcells.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -297,6 +298,32 @@ class Gate:
         return (self.views,)
 
 
+@dataclass(frozen=True)
+class TemperatureEffect:
+    """The calibration error of one part and set before and after a temperature, and the bins of `Metrics` after it."""
+
+    part: _Part
+    set: _Set
+    images: Count
+    before: Share
+    after: Share
+    reliability: tuple[tuple[Count, Share, Share], ...]
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """What probabilities averaged over so many ``views`` are `inference.tempered` by; chosen on validation cells."""
+
+    views: _Views
+    temperature: Annotated[float, (0.01, 100)]
+    effects: tuple[TemperatureEffect, ...]
+
+    @property
+    def key(self) -> tuple[int]:
+        """The number of views."""
+        return (self.views,)
+
+
 @dataclass(frozen=True, eq=False)
 class Errors:
     """All wrongly classified images of one part and set, the most confident first; of the first M the pictures too.
@@ -424,12 +451,12 @@ class HandedOn:
 
 _FILES: Mapping[type, str] = {
     Environment: "environment.json", Config: "config.json", CleaningCounts: "cleaning/cleaning.json",
-    Epoch: "metrics.jsonl", Gate: "gate.json", Errors: "errors.npz", Measurement: "evaluation.json",
-    MedmnistC: "medmnist_c.json", Summary: "summary.json", HandedOn: "weights.json",
+    Epoch: "metrics.jsonl", Gate: "gate.json", Temperature: "temperature.json", Errors: "errors.npz",
+    Measurement: "evaluation.json", MedmnistC: "medmnist_c.json", Summary: "summary.json", HandedOn: "weights.json",
 }  # fmt: skip
 _DECISIONS = "decided.csv"  # not as the page calls it: somebody may save that here
 _OF_AN_EARLIER_KIT = 5  # of the arrays of `Errors`
-_OF_THE_WEIGHTS = (Gate, Errors, Measurement, MedmnistC, Summary)
+_OF_THE_WEIGHTS = (Gate, Temperature, Errors, Measurement, MedmnistC, Summary)
 
 
 class Row(Protocol):
@@ -647,9 +674,19 @@ class Run:
             raise KitError(f"{self.folder} is not trained to its end: expected {WEIGHTS}. Finish its training{finish}")
         return read_network(config.recipe, config.competition, self.weights)
 
+    def predict(self, images: np.ndarray, tta_level: int) -> np.ndarray:
+        """The probabilities that a zip of this run gives, (N, C) float64; ``images`` are (N, S, S, 3), 0..255."""
+        views = TTA_VIEWS[tta_level]
+        averaged = predict_probabilities(self.network(), images, tta_level, gate=self.gate(views))
+        return tempered(averaged, self.temperature(views))
+
     def gate(self, views: int) -> float | None:
         """The gate for so many views; None where none was measured: all images get all views."""
         return next((one.gate for one in self.rows(Gate) if one.views == views), None)
+
+    def temperature(self, views: int) -> float:
+        """The temperature for so many views; 1, which changes nothing, where none was chosen."""
+        return next((one.temperature for one in self.rows(Temperature) if one.views == views), 1.0)
 
     def read_errors(self) -> dict[str, dict[str, Errors]]:
         """The errors by part and set; empty where they were not kept, without validation in an earlier kit's record."""
@@ -684,7 +721,7 @@ class Run:
 
     def hand_on(self, out: "Run", note: str) -> None:
         """Copy what is recorded to ``out``, without the folders of whoever ran it; ``note`` as in `Config`."""
-        for kind in (Environment, Epoch, Gate, Measurement, MedmnistC, Summary):
+        for kind in (Environment, Epoch, Gate, Temperature, Measurement, MedmnistC, Summary):
             if self.holds(kind):
                 with replacing(out._path(kind)) as beside:
                     beside.write_bytes(self._path(kind).read_bytes())

@@ -26,6 +26,7 @@ from bloodcells.lock import lock_in, sole_writer
 from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
 from bloodcells.measuring.explanation import errors_of
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
+from bloodcells.measuring.temperature import choose_temperature, temperature_effect
 from bloodcells.network.ensemble import Ensemble
 from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
 from bloodcells.progress import Show, progress_bars
@@ -42,6 +43,7 @@ from bloodcells.run import (
     Run,
     Sitting,
     Summary,
+    Temperature,
     metrics_by_set,
 )
 from bloodcells.shipped import shipped
@@ -185,8 +187,8 @@ def fit(
 def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ...]:
     """Evaluate validation and hold-out, clean and corrupted, without views and at ``tta_level`` with gated views.
 
-    The gate is chosen on the validation cells. What was measured at other levels stays. The errors that are kept are
-    those at ``tta_level``, unless the run's zip has another.
+    The gate and the temperature are chosen on the validation cells. What was measured at other levels stays. The
+    errors that are kept are those at ``tta_level``, unless the run's zip has another.
 
     Returns:
         All that was measured of the run.
@@ -196,6 +198,7 @@ def measure(folder: Path, parts: Parts, tta_level: int) -> tuple[Measurement, ..
     found = evaluated(network, parts, tta_level)
     if found.gate:
         run.add(found.gate)
+    run.add(*found.temperatures)
     if not run.holds(Summary) or run.read(Summary).views == TTA_VIEWS[tta_level]:
         run.write_errors({
             part: {
@@ -214,11 +217,13 @@ class Evaluation:
     Attributes:
         rows: the metrics of every part and set, on single views and at the level.
         gate: the gate of the level; None where it has no further views.
+        temperatures: of single views and of the level.
         submitted: by part and set the probabilities that a zip of the level gives, (N, C).
     """
 
     rows: tuple[Measurement, ...]
     gate: Gate | None
+    temperatures: tuple[Temperature, ...]
     submitted: Mapping[tuple[str, str], np.ndarray]
 
 
@@ -227,8 +232,9 @@ def evaluated(network: Network, parts: Parts, tta_level: int) -> Evaluation:
     sets = {(part, name): cells for part in CORRUPTION_SEEDS for name, cells in parts.sets(part).items()}
     first = _predicted(network, sets, 0)
     rows = [_measured(key, cells, 1, first[key]) for key, cells in sets.items()]
+    temperature = _temperature(rows, sets, first)
     if not tta_level:
-        return Evaluation(tuple(rows), None, first)
+        return Evaluation(tuple(rows), None, (temperature,), first)
     views, all_views = TTA_VIEWS[tta_level], _predicted(network, sets, tta_level)
     gate = max(choose_gate(first[key], all_views[key]) for key in sets if key[0] == "validation")
     submitted = {key: gated(first[key], all_views[key], gate) for key in sets}
@@ -237,7 +243,24 @@ def evaluated(network: Network, parts: Parts, tta_level: int) -> Evaluation:
         gate_effect(row, cells.labels, first[key], all_views[key], gate)
         for row, (key, cells) in zip(gated_rows, sets.items(), strict=True)
     ]
-    return Evaluation((*rows, *gated_rows), Gate(views, gate, tuple(effects)), submitted)
+    temperatures = temperature, _temperature(gated_rows, sets, submitted)
+    return Evaluation((*rows, *gated_rows), Gate(views, gate, tuple(effects)), temperatures, submitted)
+
+
+def _temperature(
+    rows: Sequence[Measurement],
+    sets: Mapping[tuple[str, str], CellSet],
+    probabilities: Mapping[tuple[str, str], np.ndarray],
+) -> Temperature:
+    """Chosen on the validation cells, clean and corrupted together."""
+    validation = [key for key in sets if key[0] == "validation"]
+    labels = np.concatenate([sets[key].labels for key in validation])
+    temperature = choose_temperature(labels, np.concatenate([probabilities[key] for key in validation]))
+    effects = [
+        temperature_effect(row, cells.labels, probabilities[key], temperature)
+        for row, (key, cells) in zip(rows, sets.items(), strict=True)
+    ]
+    return Temperature(rows[0].views, temperature, tuple(effects))
 
 
 def _predicted(

@@ -25,7 +25,7 @@ from bloodcells.measuring.gate import gated
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.network.network import build_network
 from bloodcells.recipe import Phase
-from bloodcells.run import Gate, Run
+from bloodcells.run import Gate, Run, Temperature
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 MEMBERS = (
@@ -138,9 +138,10 @@ def told_apart(run: Path, seed: int, working_size: int) -> Path:
 
 @pytest.fixture(scope="module")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """At 32 px, with a gate for four views."""
+    """At 32 px, with a gate and a temperature for four views."""
     run = told_apart(tmp_path_factory.mktemp("run"), 0, 32)
     Run(run).add(Gate(4, 0.5, ()))
+    Run(run).add(Temperature(4, 0.8, ()))
     return run
 
 
@@ -167,7 +168,7 @@ def test_the_zip_is_flat_and_holds_what_is_listed(packed: PackageSummary) -> Non
         settings = json.loads(archive.read("submission.json"))
     assert (settings["working_size"], settings["tta_level"], len(settings["classes"])) == (32, 1, 8)
     assert (settings["gate"], settings["batch_size"], settings["flatbuffer"]) == (0.5, 8, FLATBUFFER)
-    assert packed.gate == 0.5
+    assert packed.gate == 0.5 and settings["temperature"] == 0.8
     stored = np.array(settings["golden"])
     assert stored.shape == (16, 8) and np.abs(stored - stored[0]).max() > 0.1
     assert packed.bytes == packed.path.stat().st_size
@@ -261,6 +262,9 @@ import numpy as np
 def predict_probabilities(network, images, tta_level=0, batch_size=64, gate=None):
     shift = getattr(network, "shift", 0)
     return np.exp(-np.abs(images.mean(axis=(1, 2, 3))[:, None] / 32 - 0.5 - shift - np.arange(8)))
+
+def tempered(probabilities, temperature):
+    return probabilities
 """
 
 
@@ -309,7 +313,7 @@ def test_keras_alone_needs_no_flatbuffer(tiny_package: Callable[..., PackageSumm
     with zipfile.ZipFile(summary.path) as archive:
         settings = json.loads(archive.read("submission.json"))
     assert (settings["gate"], settings["batch_size"], settings["flatbuffer"]) == (None, 64, None)
-    assert summary.gate is None
+    assert summary.gate is None and settings["temperature"] == 1
 
 
 def test_a_flatbuffer_that_gives_other_outputs_is_not_packaged(tiny_package: Callable[..., PackageSummary]) -> None:

@@ -11,6 +11,7 @@ from bloodcells.network.inference import (
     dihedral,
     margins,
     predict_probabilities,
+    tempered,
     turned_back,
     unsure,
     views_of,
@@ -122,3 +123,14 @@ print({"keras", "tensorflow"} & set(sys.modules))
 def test_an_unknown_level_is_refused(level):
     with pytest.raises(ValueError, match="expected 0, 1 or 2"):
         views_of(level)
+
+
+@pytest.mark.parametrize("temperature", [0.25, 0.58, 1.0, 4.0])
+def test_no_temperature_changes_a_label(temperature: float) -> None:
+    """Not even of classes that differ in the last bit."""
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(8), 5000).astype(np.float32)
+    close = np.array([[0.4, np.nextafter(np.float32(0.4), np.float32(1)), 0.2, 0.0]], np.float32)
+    for given in (probabilities, close):
+        found = tempered(given, temperature)
+        np.testing.assert_array_equal(found.argmax(axis=1), given.argmax(axis=1))
+        np.testing.assert_allclose(found.sum(axis=1), 1)

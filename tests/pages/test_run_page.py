@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bloodcells.errors import KitError
-from bloodcells.pages.plots import learning_curves, recall_by_class
+from bloodcells.pages.plots import learning_curves, recall_by_class, reliability_curves
 from bloodcells.pages.record import read_record, read_records, run_record
 from bloodcells.pages.run_page import draw_run, redraw_run, run_page
 from bloodcells.run import CleaningCounts, Config, Epoch, Measurement, Run, Summary
@@ -34,6 +35,33 @@ def test_page_holds_the_figures_of_the_record(page: Path) -> None:
         assert f"| {row.part} | {row.set} | {words} | 160 | {row.metrics.accuracy:.4f} |" in text
     for scores in record.summary.scores.values():
         assert f"{scores['accuracy']:.4f}" in text
+
+
+def test_page_tells_what_the_temperature_does(page: Path) -> None:
+    text = (page / "index.md").read_text(encoding="utf-8")
+    assert "| holdout | clean | 160 | 0.0900 | 0.0100 |" in text
+    assert "to the power of 1/0.60, made to sum to 1" in text
+
+
+def test_record_without_a_temperature_is_drawn_without_one(page: Path, tmp_path: Path) -> None:
+    shutil.copytree(page, tmp_path / "page")
+    record = json.loads((page / "record.json").read_text())
+    del record["temperatures"]
+    (tmp_path / "page" / "record.json").write_text(json.dumps(record))
+    assert "temperature" not in redraw_run(tmp_path / "page").read_text(encoding="utf-8")
+
+
+def test_bins_of_few_images_are_hollow_and_all_have_their_interval(run_folder: Path) -> None:
+    record = run_record(run_folder)
+    before, after = reliability_curves(record.holdout, record.temperature, "title").axes
+    assert [axes.get_title() for axes in (before, after)] == ["as averaged", "at temperature 0.60"]
+    assert len(after.lines) == 1 + 4
+    few = replace(record.temperatures[0], effects=tuple(
+        replace(one, reliability=((9, 0.9, 1.0), (10, 0.95, 1.0))) for one in record.temperatures[0].effects
+    ))  # fmt: skip
+    _, after = reliability_curves(record.holdout, few, "title").axes
+    hollow, full = after.collections[0].get_facecolors()
+    assert hollow.tolist() == [1, 1, 1, 1] and full.tolist() == after.collections[0].get_edgecolors()[0].tolist()
 
 
 def test_corruptions_are_listed_with_their_family(page: Path) -> None:

@@ -42,6 +42,9 @@ def predict_probabilities(network, images, tta_level, batch_size, gate):
     assert images.dtype == np.float32 and images.min() >= 0 and images.max() <= 255
     levels = images.mean(axis=(1, 2, 3)) / network.step - 0.5
     return np.exp(-np.abs(levels[:, None] - np.arange(network.classes))).astype(np.float32)
+
+def tempered(probabilities, temperature):
+    return probabilities ** (1 / temperature)
 """
 
 
@@ -62,6 +65,7 @@ def folder(tmp_path: Path) -> Path:
         "classes": list("abcdefgh"),
         "tta_level": 1,
         "gate": 0.5,
+        "temperature": 0.5,
         "batch_size": 64,
         "flatbuffer": None,
         "weights": "weights.weights.h5",
@@ -256,6 +260,12 @@ def test_neither_working_directory_nor_path_order_matter(folder: Path, tmp_path:
     )
     end = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=True)
     assert end.stdout == "[3, 3]\n"
+
+
+def test_probabilities_are_those_at_the_temperature(model: Any, cells: np.ndarray) -> None:
+    probabilities = model.predict_probabilities(cells)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, np.square(model._averaged(cells)), rtol=1e-6)
 
 
 def test_members_of_an_ensemble_are_asked_as_one(folder: Path) -> None:

@@ -19,7 +19,7 @@ from bloodcells.competition import Competition
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS, replacing, sha256_of, write_json
 from bloodcells.network.ensemble import Ensemble
-from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
+from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities, tempered
 from bloodcells.run import Config, Run
 from bloodcells.shipped import shipped
 
@@ -71,17 +71,19 @@ def package(folder: Path, out: Path, tta_level: int, force: bool = False, backen
         KitError: ``out`` exists, a file is missing, the weights are truncated, not finite, with an optimizer,
             too large or of another network, the network cannot be converted, or a check did not hold.
     """
-    gate = Run(folder).gate(TTA_VIEWS[tta_level]) if tta_level in range(len(TTA_VIEWS)) else None
-    return _package([folder], out, tta_level, gate, force, backend)
+    _refuse_request(out, tta_level, force, backend)
+    run, views = Run(folder), TTA_VIEWS[tta_level]
+    return _package([run], out, tta_level, backend, run.gate(views), run.temperature(views))
 
 
 def package_ensemble(
     folders: Sequence[Path],
     out: Path,
     tta_level: int,
-    gate: float | None = None,
     force: bool = False,
     backend: str = "tflite",
+    gate: float | None = None,
+    temperature: float = 1.0,
 ) -> PackageSummary:
     """Write one zip of several training runs, which answers with the mean of their probabilities.
 
@@ -90,31 +92,35 @@ def package_ensemble(
     Args:
         folders: the folders of the runs, trained to their ends.
         gate: what `gate.choose_gate` gives for the mean; None: all images get all views.
+        temperature: what `temperature.choose_temperature` gives for it.
 
     Other arguments and errors are those of `package`.
 
     Raises:
         KitError: also, a run is there twice, or the runs do not know the same classes and images of one size.
     """
+    _refuse_request(out, tta_level, force, backend)
     _refuse_unequal(folders)
-    return _package(folders, out, tta_level, gate, force, backend)
+    return _package([Run(folder) for folder in folders], out, tta_level, backend, gate, temperature)
 
 
-def _package(
-    folders: Sequence[Path], out: Path, tta_level: int, gate: float | None, force: bool, backend: str
-) -> PackageSummary:
+def _refuse_request(out: Path, tta_level: int, force: bool, backend: str) -> None:
     if out.exists() and not force:
         raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
     if tta_level not in range(len(TTA_VIEWS)):
         raise KitError(f"unknown TTA level: expected 0, 1 or 2, got {tta_level}. Choose one with --tta.")
     if backend not in BACKENDS:
         raise KitError(f"unknown backend: expected {' or '.join(BACKENDS)}, got {backend!r}. Choose with --backend.")
-    runs = [Run(folder) for folder in folders]
+
+
+def _package(
+    runs: Sequence[Run], out: Path, tta_level: int, backend: str, gate: float | None, temperature: float
+) -> PackageSummary:
     files = _files(runs, backend)
-    _refuse_missing(files, folders)
+    _refuse_missing(files, runs)
     for run in runs:
         _check_run_weights(run)
-    settings, competition = _settings(runs, tta_level, gate, backend), runs[0].read(Config).competition
+    settings, competition = _settings(runs, tta_level, backend, gate, temperature), runs[0].read(Config).competition
     networks = [run.network() for run in runs]
     network = networks[0] if len(networks) == 1 else Ensemble(networks)
     settings["golden"] = _golden_outputs(network, settings)
@@ -169,11 +175,12 @@ def _names(name: str, members: int) -> list[str]:
     return [f"{stem}-{number}{dot}{rest}" for number in range(1, members + 1)] if members > 1 else [name]
 
 
-def _refuse_missing(files: dict[str, Path], folders: Sequence[Path]) -> None:
+def _refuse_missing(files: dict[str, Path], runs: Sequence[Run]) -> None:
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:
+        folders = " and ".join(str(run.folder) for run in runs)
         raise KitError(
-            f"cannot package {' and '.join(map(str, folders))}: model.py opens {', '.join(files)} and submission.json, "
+            f"cannot package {folders}: model.py opens {', '.join(files)} and submission.json, "
             f"but {', '.join(missing)} is missing. Finish the training run, or give another one with --run."
         )
 
@@ -190,7 +197,9 @@ def _check_run_weights(run: Run) -> None:
         )
 
 
-def _settings(runs: Sequence[Run], tta_level: int, gate: float | None, backend: str) -> dict[str, Any]:
+def _settings(
+    runs: Sequence[Run], tta_level: int, backend: str, gate: float | None, temperature: float
+) -> dict[str, Any]:
     """What ``model.py`` reads: everything that is not weights or code."""
     places = zip(runs, _names(WEIGHTS, len(runs)), _names(FLATBUFFER, len(runs)), strict=True)
     members = [
@@ -202,6 +211,7 @@ def _settings(runs: Sequence[Run], tta_level: int, gate: float | None, backend: 
             "classes": config.competition.classes,
             "tta_level": tta_level,
             "gate": gate,
+            "temperature": temperature,
             "batch_size": BACKENDS[backend],
             "flatbuffer": flatbuffer if backend == "tflite" else None,
             "weights": weights,
@@ -224,7 +234,8 @@ def _members(settings: dict[str, Any]) -> list[dict[str, Any]]:
 def _golden_outputs(network: Network, settings: dict[str, Any]) -> list[list[float]]:
     """Probabilities of the trained network for the golden images, before anything is converted or packed."""
     images = golden_images(settings["image_size"])
-    probabilities = predict_probabilities(network, images, settings["tta_level"], gate=settings["gate"])
+    averaged = predict_probabilities(network, images, settings["tta_level"], gate=settings["gate"])
+    probabilities = tempered(averaged, settings["temperature"])
     # Six digits are finer than the tolerance, and keep the file equal where the last bits of a sum are not.
     return [[round(float(value), 6) for value in row] for row in probabilities]
 

@@ -20,12 +20,13 @@ from bloodcells.files import replacing
 from bloodcells.pages.palette import SET_COLOURS, class_colours
 from bloodcells.pages.tables import accuracy_interval, corruption_in_words
 from bloodcells.pages.words import VIEWS
-from bloodcells.run import SETS, Epoch, Measurement, Metrics
+from bloodcells.run import SETS, Epoch, Measurement, Metrics, Temperature
 
 _INK = "#000000"  # of the axes; on a page it becomes the colour of the text
 _GRID = "#ebebeb"  # 0.92, of the lines behind the curves; it becomes the colour of lines
 _SMALLEST_ERROR = 0.0005  # an axis of logarithms has no 0
 _MARKERS, _OFFSETS = ("o", "s"), (-0.16, 0.16)  # of the clean and of the composite set
+_FEW = 10  # images of a bin below which its accuracy says little
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -217,18 +218,46 @@ def recall_by_class(sets: Mapping[str, Metrics], classes: Sequence[str], title: 
     return figure
 
 
-def reliability_curves(sets: Mapping[str, Metrics], title: str) -> Figure:
-    """Accuracy over confidence on the clean and on the composite set; arguments as for `confusion_matrices`."""
-    figure, axes = _figure(5.6, 5, title)
-    axes.plot((0, 1), (0, 1), color="0.7", linewidth=1, linestyle=":")
-    for name, marker in zip(SETS, ("o", "s"), strict=True):
-        images, confidence, accuracy = np.array(sets[name].reliability).T
-        label = f"{name}, calibration error {sets[name].calibration_error:.3f}"
-        areas = np.maximum(300 * images / images.sum(), 12)
-        axes.scatter(confidence, accuracy, s=areas, marker=marker, color=SET_COLOURS[name], label=label)
-    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
-    _legend(figure, axes)
+def reliability_curves(sets: Mapping[str, Metrics], temperature: Temperature | None, title: str) -> Figure:
+    """Accuracy over confidence on the clean and on the composite hold-out, before and after the temperature.
+
+    Bins of fewer than `_FEW` images are hollow: their intervals say little else.
+
+    Args:
+        sets: the metrics of each set, without a temperature.
+        temperature: of the same number of views; None where none was chosen.
+        title: what was predicted, and how.
+    """
+    panels = {"as averaged" if temperature else "": {name: (of.calibration_error, of.reliability)
+                                                     for name, of in sets.items()}}  # fmt: skip
+    if temperature:
+        panels[f"at temperature {temperature.temperature:.2f}"] = {
+            one.set: (one.after, one.reliability) for one in temperature.effects if one.part == "holdout"
+        }
+    figure = titled_figure(5.2 * len(panels), 5, title)
+    for axes, (words, by_set) in zip(
+        figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+    ):
+        axes.plot((0, 1), (0, 1), color="0.7", linewidth=1, linestyle=":")
+        for name, marker in zip(SETS, _MARKERS, strict=True):
+            _reliability(axes, *by_set[name], name, marker)
+        _bare(axes)
+        axes.set_title(words, fontsize=10)
+        axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02))
+        axes.legend(loc="upper left", frameon=False, fontsize=9)
+    figure.axes[0].set_ylabel("accuracy")
     return figure
+
+
+def _reliability(axes: Axes, error: float, bins: Sequence[tuple[int, float, float]], name: str, marker: str) -> None:
+    """One point for each bin, with Wilson's interval."""
+    colour = SET_COLOURS[name]
+    for images, confidence, accuracy in bins:
+        axes.plot((confidence, confidence), accuracy_interval(accuracy, images), color=colour, linewidth=1)
+    images, confidence, accuracy = np.array(bins).T
+    faces = [colour if count >= _FEW else "white" for count in images]
+    axes.scatter(confidence, accuracy, s=30, marker=marker, c=faces, edgecolors=colour, zorder=3)
+    axes.scatter([], [], marker=marker, color=colour, label=f"{name}, calibration error {error:.3f}")
 
 
 def class_counts(labels: np.ndarray, classes: Sequence[str], title: str) -> Figure:

@@ -7,7 +7,19 @@ from pathlib import Path
 from bloodcells.data.splitting import PARTS
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json
-from bloodcells.run import SETS, Config, Environment, Epoch, Measurement, Metrics, Run, Summary, metrics_by_set, read_as
+from bloodcells.run import (
+    SETS,
+    Config,
+    Environment,
+    Epoch,
+    Measurement,
+    Metrics,
+    Run,
+    Summary,
+    Temperature,
+    metrics_by_set,
+    read_as,
+)
 
 _FILE = "record.json"
 SHOWN = 8
@@ -26,6 +38,7 @@ class RunRecord:
         errors: how many are shown of each set.
         measurements: the metrics by part, set and number of views.
         epochs: all of them.
+        temperatures: by number of views; empty where none was chosen.
     """
 
     run: str
@@ -35,6 +48,7 @@ class RunRecord:
     errors: Mapping[str, int]
     measurements: tuple[Measurement, ...]
     epochs: tuple[Epoch, ...]
+    temperatures: tuple[Temperature, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together, and a run that was not evaluated with the views of its zip."""
@@ -54,6 +68,11 @@ class RunRecord:
     def holdout(self) -> dict[str, Metrics]:
         """The metrics of the hold-out by set, with as many views as the zip takes."""
         return metrics_by_set(self.measurements, "holdout", self.summary.views)
+
+    @property
+    def temperature(self) -> Temperature | None:
+        """That of the zip."""
+        return next((one for one in self.temperatures if one.views == self.summary.views), None)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -82,6 +101,7 @@ def run_record(folder: Path) -> RunRecord:
             errors={of: min(len(errors), SHOWN) for of, errors in run.read_errors().get("holdout", {}).items()},
             measurements=run.rows(Measurement),
             epochs=run.rows(Epoch),
+            temperatures=run.rows(Temperature),
         )
     except ValueError as error:
         raise KitError(f"{folder} does not hold a complete run: {error}. Run the same command again.") from error

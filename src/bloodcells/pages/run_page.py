@@ -10,7 +10,14 @@ from bloodcells.pages import plots
 from bloodcells.pages.errors_page import errors_page
 from bloodcells.pages.galleries import errors_with_maps
 from bloodcells.pages.record import RunRecord, is_recorded, read_record, run_record
-from bloodcells.pages.tables import corruptions_table, metrics_table, pairs_table, phases_table, scores_table
+from bloodcells.pages.tables import (
+    corruptions_table,
+    metrics_table,
+    pairs_table,
+    phases_table,
+    scores_table,
+    temperature_table,
+)
 from bloodcells.pages.words import VIEWS, hardware
 from bloodcells.run import SETS, Run, is_complete
 
@@ -82,7 +89,7 @@ def _figures(record: RunRecord) -> dict[str, plots.Figure]:
         "corruptions.png": plots.accuracy_by_corruption(
             holdout["composite"].by_corruption or {}, f"Composite accuracy under each corruption ({views})"
         ),
-        "reliability.png": plots.reliability_curves(holdout, f"Accuracy over confidence ({views})"),
+        "reliability.png": plots.reliability_curves(holdout, record.temperature, f"Accuracy over confidence ({views})"),
     }
 
 
@@ -140,9 +147,10 @@ each set.*
 
 ![Accuracy over confidence](reliability.png)
 
-*How often the network is right, by how sure it is; areas by the number of images. Above the line it is right more
-often than it says: label smoothing keeps it modest.*
+*How often the network is right, by how sure it is, with the interval (Wilson) for drawing other images; bins of fewer
+than ten images are hollow. Above the line it is right more often than it says: label smoothing keeps it modest.*
 
+{_temperature(record)}
 {_errors(record, with_errors)}
 ![Accuracy under each corruption](corruptions.png)
 
@@ -154,6 +162,15 @@ often than it says: label smoothing keeps it modest.*
 {scores_table(record.summary.scores)}
 *`submission.zip` unpacked and run in an isolated process as the competition's worker does, on the hold-out. Duration is
 that of `predict`, on the hardware named above. A zip that does not score what its network scores is refused.*
+"""
+
+
+def _temperature(record: RunRecord) -> str:
+    if not record.temperature:
+        return ""
+    return f"""{temperature_table(record.temperature)}
+*Probabilities p become p to the power of 1/{record.temperature.temperature:.2f}, made to sum to 1: the temperature at
+which the true classes of the validation cells, clean and corrupted, are likeliest. It changes no label.*
 """
 
 

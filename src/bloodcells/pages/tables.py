@@ -8,7 +8,7 @@ from bloodcells.corruption.medmnist_c import CORRUPTIONS
 from bloodcells.measuring.external import Share
 from bloodcells.pages.words import VIEWS
 from bloodcells.recipe import Recipe
-from bloodcells.run import SETS, Epoch, Measurement
+from bloodcells.run import SETS, Epoch, Measurement, Temperature
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -39,6 +39,13 @@ def metrics_table(rows: Iterable[Measurement]) -> str:
              f"{measured.calibration_error:.4f}")
         )  # fmt: skip
     return markdown_table(columns, body)
+
+
+def temperature_table(chosen: Temperature) -> str:
+    """The calibration error of every part and set, before and after a temperature."""
+    columns = ("part", "set", "n", "calibration error", f"at temperature {chosen.temperature:.2f}")
+    rows = [(one.part, one.set, one.images, f"{one.before:.4f}", f"{one.after:.4f}") for one in chosen.effects]
+    return markdown_table(columns, rows)
 
 
 def scores_table(by_set: Mapping[str, Mapping[str, float]]) -> str:
