@@ -37,7 +37,18 @@ from bloodcells.pages import ablation_page
 from bloodcells.pages.record import read_record, run_record
 from bloodcells.pages.run_page import run_page
 from bloodcells.recipe import Recipe, read_recipe
-from bloodcells.run import CleaningCounts, Config, Environment, Epoch, Gate, Measurement, MedmnistC, Run, Summary
+from bloodcells.run import (
+    CleaningCounts,
+    Config,
+    Environment,
+    Epoch,
+    Gate,
+    Measurement,
+    MedmnistC,
+    Run,
+    Summary,
+    Temperature,
+)
 
 SMALL = replace(BLOOD, image_size=8)
 LABELS = np.repeat(np.arange(8), 2)
@@ -85,7 +96,7 @@ def read_run(folder: Path) -> Run:
     for once in (Config, Environment, CleaningCounts, MedmnistC, Summary):
         record = run.read(once)
         assert decoded(asdict(record), once) == record
-    for many in (Epoch, Gate, Measurement):
+    for many in (Epoch, Gate, Temperature, Measurement):
         rows = run.rows(many)
         assert run.add(*rows) == rows if rows else True
     run.read_split()
@@ -96,6 +107,10 @@ def read_run(folder: Path) -> Run:
 
 def gate_holds(run: Run) -> bool:
     return all(0 <= row.gate <= 1 + 1e-6 and row.views in (1, 4, 8) for row in run.rows(Gate))
+
+
+def temperature_holds(run: Run) -> bool:
+    return all(row.temperature > 0 and row.views in (1, 4, 8) for row in run.rows(Temperature))
 
 
 def write_cells(folder: Path) -> Sequence[Path]:
@@ -180,6 +195,7 @@ READERS = {
                   "summary.json", "cleaning/cleaning.json", "split.csv"), read_run,
     ),
     "gate.json": Reader(write_run("gate.json"), read_run, gate_holds),
+    "temperature.json": Reader(write_run("temperature.json"), read_run, temperature_holds),
     "errors.npz": Reader(write_run("errors.npz"), read_run),
     "record.json": Reader(write_run_record, lambda folder: run_page(read_record(folder))),
     "ablation records": Reader(

@@ -25,11 +25,12 @@ from bloodcells.run import (
     MedmnistC,
     Run,
     Summary,
+    Temperature,
     is_complete,
 )  # fmt: skip
 
 ONCE = (Config, Environment, CleaningCounts, MedmnistC, Summary, HandedOn)
-MANY = (Epoch, Gate, Measurement)
+MANY = (Epoch, Gate, Temperature, Measurement)
 
 
 @pytest.fixture
@@ -65,6 +66,11 @@ def test_another_view_adds_rows_and_the_same_one_replaces_them(run: Run) -> None
 def test_gates_are_kept_by_the_number_of_views(run: Run) -> None:
     run.add(Gate(8, 0.25, ()))
     assert (run.gate(1), run.gate(4), run.gate(8)) == (None, 0.5, 0.25)
+
+
+def test_temperatures_are_kept_by_the_number_of_views_and_1_where_there_is_none(run: Run) -> None:
+    run.add(Temperature(8, 0.5, ()))
+    assert (run.temperature(1), run.temperature(4), run.temperature(8)) == (1.0, 0.6, 0.5)
 
 
 def test_commands_are_noted_once_in_order(run: Run) -> None:
@@ -113,7 +119,10 @@ def test_new_weights_take_what_was_measured_on_the_old_ones_with_them(run: Run) 
     with run.finishing() as beside:
         beside.write_bytes(b"new weights")
     assert run.weights.read_bytes() == b"new weights"
-    assert not any(run.holds(kind) for kind in (Gate, Measurement, MedmnistC, Summary)) and run.read_errors() == {}
+    assert (
+        not any(run.holds(kind) for kind in (Gate, Temperature, Measurement, MedmnistC, Summary))
+        and run.read_errors() == {}
+    )
 
 
 def test_the_last_two_checkpoints_and_their_epochs_are_kept(run: Run) -> None:
@@ -268,7 +277,8 @@ def test_errors_of_another_kind_are_refused(run: Run, key: str, change: Callable
 
 def test_every_prefix_of_the_files_is_a_folder_that_can_be_gone_on_with(run: Run, tmp_path: Path) -> None:
     order = ["cleaning/cleaning.json", "split.csv", "environment.json", "config.json", "metrics.jsonl",
-             "weights.weights.h5", "gate.json", "errors.npz", "evaluation.json", "submission.zip"]  # fmt: skip
+             "weights.weights.h5", "gate.json", "temperature.json", "errors.npz", "evaluation.json",
+             "submission.zip"]  # fmt: skip
     for count in range(len(order) + 1):
         cut = Run(tmp_path / str(count))
         for name in order[:count]:

@@ -163,6 +163,7 @@ def test_an_ensemble_is_measured_on_what_its_members_share(walked, cells, tmp_pa
     (published / "split.csv").unlink()
     monkeypatch.setattr(walk, "_predicted", lambda network, sets, level: dict.fromkeys(sets, (network, level)))
     monkeypatch.setattr(walk, "_measured", lambda key, cells, views, found: (*key, len(cells), found[0]._members))
+    monkeypatch.setattr(walk, "_temperature", lambda rows, sets, found: None)
     rows = walk.measure_ensemble([copy, run, published], cells, 0).rows
     sizes = {part: len(getattr(walk.parts_of(run, cells), part)) for part in ("validation", "holdout")}
     assert [row[:3] for row in rows] == [(part, name, sizes[part]) for part in sizes for name in ("clean", "composite")]

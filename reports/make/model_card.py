@@ -6,32 +6,38 @@ from pathlib import Path
 
 from bloodcells.corruption.corruption_error import error_row
 from bloodcells.errors import KitError
-from bloodcells.files import write_text
+from bloodcells.files import read_json, write_text
+from bloodcells.measuring.external import Share
 from bloodcells.network.inference import TTA_VIEWS
-from bloodcells.pages.tables import errors_table, markdown_table, metrics_table, phases_table
+from bloodcells.pages.tables import errors_table, markdown_table, metrics_table, phases_table, temperature_table
 from bloodcells.pages.words import VIEWS, hardware
-from bloodcells.run import Config, Environment, Epoch, Gate, HandedOn, Measurement, MedmnistC, Run
+from bloodcells.run import Config, Environment, Epoch, Gate, HandedOn, Measurement, MedmnistC, Run, Temperature
+from reports.make.external_page import SOURCE, errors_in_words, recall_table, scales_in_words
 
 CARD = "README.md"
 
 
-def write_model_card(folder: Path) -> Path:
+def write_model_card(folder: Path, external: Path) -> Path:
     """Write ``README.md`` into a folder that `publishing.publish_weights` has filled; return its path.
+
+    ``external`` is the folder of the records of cells of another laboratory.
 
     Raises:
         KitError: a record is missing or damaged.
     """
-    write_text(folder / CARD, model_card(folder))
+    write_text(folder / CARD, model_card(folder, external))
     return folder / CARD
 
 
-def model_card(folder: Path) -> str:
+def model_card(folder: Path, external: Path) -> str:
     """The card in Markdown."""
     run = Run(folder)
     config, gates = run.read(Config), run.rows(Gate)
     if not gates:
         raise KitError(f"{folder} has no gate: expected weights that were evaluated. Run bloodcells evaluate --tta 2.")
-    return "\n".join((_head(run, config), _figures(run, gates[-1]), _recipe(run, config), _LIMITS))
+    return "\n".join(
+        (_head(run, config), _figures(run, gates[-1]), _elsewhere(external), _recipe(run, config), _LIMITS)
+    )
 
 
 def _head(run: Run, config: Config) -> str:
@@ -51,7 +57,7 @@ zip of them at once. The folder is read like that of a run.
 
 
 def _figures(run: Run, gate: Gate) -> str:
-    medmnist = run.read(MedmnistC)
+    medmnist, temperature = run.read(MedmnistC), run.rows(Temperature)[-1]
     row = error_row("these weights", medmnist.clean, medmnist.errors)
     rows = [
         (effect.part, effect.set, effect.images, f"{effect.accuracy_first_view:.4f}",
@@ -71,10 +77,32 @@ gated. The interval (Wilson) is for drawing other cells; this is one run, and an
 *Accuracy by views. Gated: only images whose two most probable classes are less than {gate.gate:.2f} apart in the
 first view get the other views of level {TTA_VIEWS.index(gate.views)} ({VIEWS[gate.views]}).*
 
+{temperature_table(temperature)}
+*Probabilities at the temperature that was chosen on the validation cells, with {VIEWS[temperature.views]}. `package`
+and `predict` apply it; it changes no label.*
+
 {errors_table([row])}
 *MedMNIST-C: balanced errors in per cent on {medmnist.images} hold-out cells, single views, mean over five
 severities; mean accuracy {medmnist.accuracy:.4f}. The published rows are for 224 px, and JPEG and pixelate are
 harder at 96 px: rows to stand beside, not to beat.*
+"""
+
+
+def _elsewhere(folder: Path) -> str:
+    record, choices = read_json(folder / "bccd.json"), read_json(folder / "choices.json")
+    return f"""## Another laboratory
+
+{SOURCE}
+
+Right: **{Share(**record["accuracy"])}**, with eight gated views.
+
+{recall_table(record)}
+*{errors_in_words(record)} The scale of the crops moves the accuracy: {scales_in_words(choices)}. What else was tried:
+`reports/external/README.md`.*
+
+```
+{record["command"]}
+```
 """
 
 
@@ -106,13 +134,13 @@ make reports
 
 _LIMITS = """## Limits
 
-* One data set, one laboratory, one stain and one camera: other smears will look otherwise, and how much accuracy falls
-  on them has not been measured.
+* One data set, one laboratory, one stain and one camera: other smears look otherwise, and accuracy falls on them as
+  the section on another laboratory shows. Measure it on labelled cells of your own: `evaluate --external`.
 * The cells of the data set are from healthy persons. Blasts, parasites, sickle cells and all else that a laboratory
   looks for are none of the eight classes, and the network answers with one of them all the same.
 * **Do not trust your hold-out after `--init kit`**: these weights were trained on cells of the competition's file. A
   split follows the order of a file, and where yours has another order, cells of your hold-out were trained on here.
-* The probabilities are those of a network trained with label smoothing, and lower than its accuracy on clean cells.
+* The probabilities are right about as often as they say on cells like those of this data set alone.
 """
 
 

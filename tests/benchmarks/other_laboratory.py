@@ -7,12 +7,12 @@ Each choice is measured on the labelled pictures of FOLDER; where it puts no mor
 on validation cells of the kit's weights: clean, composite, and clean with a folder for each class, where statistics
 over all pictures of a folder are most astray. The hold-out is not touched. Each is paired with the pictures as they
 are, eight gated views: the labels that it puts right, those that it puts wrong, and the exact test of McNemar. The
-colours of home are those of training cells. An hour on a CPU core with all validation cells.
+colours of home are those of training cells. An hour on a CPU core; a run that was cut off goes on.
 """
 
 import argparse
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,9 @@ from bloodcells.data.sources import Reading, open_source
 from bloodcells.data.sources.pictures import Fit
 from bloodcells.environment import describe_environment
 from bloodcells.errors import KitError
-from bloodcells.files import write_json
-from bloodcells.measuring.external import Share, measure_external
+from bloodcells.files import read_json, write_json
+from bloodcells.measuring.evaluation import balanced_accuracy
+from bloodcells.measuring.external import Share
 from bloodcells.network.flatbuffer import Flatbuffer
 from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
 from bloodcells.run import SETS, Config, HandedOn, Run
@@ -92,7 +93,7 @@ def choices(home: np.ndarray) -> list[Choice]:
         Choice("quantiles of the channels, by folder", quantiles(home), True),
         Choice("half way to these quantiles", quantiles(home, 0.5), True),
     ]
-    averaged = [colours[0], *colours[-2:]]
+    averaged = [colours[1], *colours[-2:]]
     return [
         Choice("as they are"),
         *(Choice(f"{TTA_VIEWS[level]} view{'s' * (level > 0)}", level=level) for level in (0, 1)),
@@ -159,11 +160,12 @@ def main() -> None:
         networks = opened(run, Path(work))
         training, at_home = home(run, options.data, Path(work) / "parts", options.every)
     folders = {EXTERNAL: [elsewhere(run, options.external)], **at_home}
-    rows = measured(networks, choices(training), folders, run.read(Config).competition.classes)
-    if options.json:
-        weights = run.read(HandedOn).sha256
-        record = {"weights": weights, "rows": rows, "environment": describe_environment()}
-        write_json(options.json, record)
+    known = read_json(options.json)["rows"] if options.json and options.json.exists() else []
+    head = {"weights": run.read(HandedOn).sha256, "environment": describe_environment()}
+    for rows in measured(networks, choices(training), folders, known):
+        print(in_words(rows[-1]), flush=True)
+        if options.json:
+            write_json(options.json, {**head, "rows": rows})
 
 
 def opened(run: Run, work: Path) -> Networks:
@@ -199,12 +201,19 @@ def elsewhere(run: Run, folder: str) -> Pictures:
 
 
 def measured(
-    networks: Networks, tried: Sequence[Choice], folders: Mapping[str, Sequence[Pictures]], classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """A row for each choice, paired with the first of them."""
+    networks: Networks,
+    tried: Sequence[Choice],
+    folders: Mapping[str, Sequence[Pictures]],
+    known: Sequence[dict[str, Any]],
+) -> Iterator[list[dict[str, Any]]]:
+    """A row for each choice, paired with the first of them; all so far after each. Those in ``known`` are kept."""
     before: dict[str, np.ndarray] = {}
-    rows = []
+    rows: list[dict[str, Any]] = []
+    by_words = {row["choice"]: row for row in known}
     for choice in tried:
+        if before and choice.words in by_words:
+            rows.append(by_words[choice.words])
+            continue
         row: dict[str, Any] = {"choice": choice.words}
         for name, of in folders.items():
             if (name == BY_CLASS and not choice.whole and row["choice"] != tried[0].words) or hurts(row):
@@ -214,10 +223,10 @@ def measured(
             right = probabilities.argmax(axis=1) == labels
             row[name] = paired(right, before.setdefault(name, right))
             if name == EXTERNAL:
-                row["measured"] = asdict(measure_external(labels, probabilities, classes))
+                found = probabilities.argmax(axis=1)
+                row["balanced_accuracy"] = balanced_accuracy(labels, found, probabilities.shape[1])
         rows.append(row)
-        print(in_words(row), flush=True)
-    return rows
+        yield rows
 
 
 def hurts(row: Mapping[str, Any]) -> bool:
@@ -239,7 +248,7 @@ def in_words(row: Mapping[str, Any]) -> str:
         for name, one in row.items()
         if name in (EXTERNAL, *SETS, BY_CLASS)
     ]
-    return f"{row['choice']}: {', '.join(found)}, balanced {row['measured']['balanced_accuracy']:.3f}"
+    return f"{row['choice']}: {', '.join(found)}, balanced {row['balanced_accuracy']:.3f}"
 
 
 if __name__ == "__main__":

@@ -244,7 +244,7 @@ def reliability_curves(sets: Mapping[str, Metrics], temperature: Temperature | N
         _bare(axes)
         axes.set_title(words, fontsize=10)
         axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02))
-        axes.legend(loc="upper left", frameon=False, fontsize=9)
+        axes.legend(loc="lower right", frameon=False, fontsize=9)
     figure.axes[0].set_ylabel("accuracy")
     return figure
 
