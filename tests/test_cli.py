@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from data.sources.test_folder import pictures
 from invented_runs import begun_run
+from PIL import Image
 
 from bloodcells import cli
 from bloodcells.cleaning import calibration, suspicion
@@ -395,6 +396,28 @@ def test_pictures_from_elsewhere_are_measured_by_the_kits_weights(tmp_path, monk
     assert json.loads(record.read_text())["accuracy"]["right"] == 2
     assert cli.main([*told, "--data", "synthetic"]) == 1
     assert "expected --run, or --external beside --weights kit" in capsys.readouterr().err
+
+
+def test_with_white_balance_the_network_sees_the_ground_of_its_training_cells(tmp_path, monkeypatch, capsys):
+    from bloodcells.data.white_balance import typical_ground
+    from bloodcells.run import Config, Run
+    from bloodcells.training.start import KIT
+
+    seen = []
+    monkeypatch.setattr(Run, "predict", lambda _, images, level: seen.append(images) or np.eye(8)[[0] * len(images)])
+    folder, out = tmp_path / "other laboratory", ("--out", str(tmp_path / "labels.csv"))
+    pictures(folder, "Basophil/1.png", "ig/1.png", "ig/2.png")
+    for path in folder.rglob("*.png"):
+        Image.new("RGB", (96, 96), (180, 200, 210)).save(path)
+    assert cli.main(["predict", "--weights", "kit", "--data", str(folder), "--white-balance", *out]) == 0
+    assert np.allclose(typical_ground(seen[0]), Run(KIT).read(Config).ground, atol=1)
+    begun = begun_run(tmp_path / "run")
+    assert begun.read(Config).ground is None
+    told = ["predict", "--run", str(begun.folder), "--data", str(folder), "--white-balance", *out, "--force"]
+    assert cli.main(told) == 1
+    assert "--white-balance: expected the ground of the training cells" in capsys.readouterr().err
+    assert cli.main(["evaluate", "--run", str(begun.folder), "--data", "synthetic", "--white-balance"]) == 1
+    assert "Give --external." in capsys.readouterr().err
 
 
 def test_the_module_runs_as_a_program():

@@ -97,8 +97,8 @@ def _elsewhere(folder: Path) -> str:
 Right: **{Share(**record["accuracy"])}**, with eight gated views.
 
 {recall_table(record)}
-*{errors_in_words(record)} The scale of the crops moves the accuracy: {scales_in_words(choices)}. What else was tried:
-`reports/external/README.md`.*
+*{errors_in_words(record)} The scale of the crops moves the accuracy: {scales_in_words(choices)}. What else was tried,
+and the option `--white-balance` that helped: `reports/external/README.md`.*
 
 ```
 {record["command"]}

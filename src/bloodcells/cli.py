@@ -24,6 +24,8 @@ from bloodcells.files import claim, expanded
 from bloodcells.lock import lock_beside, lock_in, sole_writer
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bloodcells.cleaning import CleaningSettings
     from bloodcells.codabench.task import Bundle
     from bloodcells.competition import Competition
@@ -183,6 +185,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     from bloodcells.network.inference import TTA_VIEWS
     from bloodcells.run import Run
 
+    if options.white_balance and not options.external:
+        raise KitError("--white-balance: expected pictures from elsewhere, got those of the run. Give --external.")
     if options.external:
         _evaluate_external(options)
         return
@@ -216,7 +220,8 @@ def _evaluate_external(options: argparse.Namespace) -> None:
     run = Run(options.run or KIT)
     competition = run.read(Config).competition
     cells = open_source(options.external, DATA, competition, reading=replace(_reading(options), fewest=0))
-    found = measure_external(cells.labels, run.predict(cells.images, options.tta), competition.classes)
+    images = _balanced(cells.images, run, options)
+    found = measure_external(cells.labels, run.predict(images, options.tta), competition.classes)
     write_json(options.out, {"pictures": cells.origin, "sha256": cells.sha256, "command": options.command,
                              **asdict(found)})  # fmt: skip
     say(*str(found).splitlines())
@@ -236,8 +241,24 @@ def _predict(options: argparse.Namespace) -> None:
     layout = layout_like(options.like, classes) if options.like else plain_layout(options.form, classes)
     images, names = open_images(options.data, competition.image_size, _reading(options))
     places, ids = rows_of(layout, names.tolist())
-    write_predictions(options.out, ids, run.predict(images[places], options.tta), layout)
+    balanced = _balanced(images[places], run, options)
+    write_predictions(options.out, ids, run.predict(balanced, options.tta), layout)
     say(f"{len(ids):,} predictions are in {options.out}.")
+
+
+def _balanced(images: "np.ndarray", run: "Run", options: argparse.Namespace) -> "np.ndarray":
+    from bloodcells.data.white_balance import white_balanced
+    from bloodcells.run import Config
+
+    if not options.white_balance:
+        return images
+    ground = run.read(Config).ground
+    if ground is None:
+        raise KitError(
+            f"--white-balance: expected the ground of the training cells in the records of {run.folder}, got none. "
+            "Leave the option out, or train again."
+        )
+    return white_balanced(images, ground)
 
 
 def _package(options: argparse.Namespace) -> None:
@@ -572,6 +593,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tta(evaluate)
     evaluate.add_argument("--external", metavar="FOLDER", help="measure on labelled pictures from elsewhere instead: "
                           "accuracy and recall with their intervals, confident errors")  # fmt: skip
+    _add_white_balance(evaluate)
     evaluate.add_argument("--out", type=Path, default=RUNS / "external.json", help="record of --external (default: "
                           "runs/external.json)")  # fmt: skip
     evaluate.add_argument("--medmnist-c", type=int, default=0, metavar="N", help="measure MedMNIST-C too, on N "
@@ -581,6 +603,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_trained(predict)
     predict.add_argument("--data", required=True, help="an .npz with the key images, a folder of pictures or a table")
     _add_reading(predict)
+    _add_white_balance(predict)
     predict.add_argument("--out", type=Path, required=True, help=".csv with the columns id,label, the id being the "
                          "file or the place of the picture, or .npy")  # fmt: skip
     said = predict.add_mutually_exclusive_group()
@@ -693,6 +716,12 @@ def _add_reading(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--keys", metavar="IMAGES,LABELS", help="arrays of the .npz (default: images,labels), or columns "
                       "of the table (default: recognised)")  # fmt: skip
     verb.add_argument("--split", choices=("train", "val", "test"), help="the part of a file of MedMNIST")
+
+
+def _add_white_balance(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--white-balance", action="store_true", help="for pictures of another laboratory: give the "
+                      "ground between their cells the colour that it had in training (default: pictures as they "
+                      "are)")  # fmt: skip
 
 
 def _add_competition(verb: argparse.ArgumentParser) -> None:

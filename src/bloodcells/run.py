@@ -42,6 +42,7 @@ from bloodcells.cleaning.decisions import Decisions, read_decisions
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet, read_npz
 from bloodcells.data.splitting import PARTS, Split, read_split
+from bloodcells.data.white_balance import typical_ground
 from bloodcells.decoding import Amount, Count, OneOf, Positive, Share, decoded
 from bloodcells.errors import KitError, first_line, printable
 from bloodcells.files import (
@@ -66,6 +67,7 @@ SETS = ("clean", "composite")
 _Part = Annotated[str, OneOf(PARTS[1:])]
 _Set = Annotated[str, OneOf(SETS)]
 _Views = Annotated[int, OneOf(TTA_VIEWS)]
+_Channel = Annotated[float, (0, 255)]
 _MOST_EXPANDED = 10  # times the size of a file of weights, which Keras does not compress
 _SPLIT = "split.csv"
 _KEPT_CHECKPOINTS = 2  # the second in case that the newest cannot be read
@@ -127,6 +129,7 @@ class Config:
         data_origin: the origin of the training cells, in words.
         note: what the records do not say of how the weights were made; pages print it in place of the commands.
         decisions_sha256: the SHA-256 of a person's decisions about single images; None where there are none.
+        ground: of the training cells, as `white_balance.typical_ground` says; None where an earlier kit began the run.
     """
 
     recipe: Recipe
@@ -140,6 +143,7 @@ class Config:
     data_origin: str
     note: str = ""
     decisions_sha256: str | None = None
+    ground: tuple[_Channel, _Channel, _Channel] | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, training: CellSet, request: Request, decisions_sha256: str | None = None) -> "Config":
@@ -155,6 +159,7 @@ class Config:
             data_sha256=training.sha256,
             data_origin=training.origin,
             decisions_sha256=decisions_sha256,
+            ground=typical_ground(training.images),
         )
 
     def without_folders(self) -> "Config":
