@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import h5py
@@ -36,6 +37,12 @@ def test_the_file_is_half_as_large_and_loads_like_a_run(run, published):
     whole, half = Run(run).network(), Run(published).network()
     for before, after in zip(whole.get_weights(), half.get_weights(), strict=True):
         np.testing.assert_array_equal(after, before.astype(np.float16).astype(before.dtype))
+
+
+def test_published_again_it_is_the_same_file(run, published, tmp_path):
+    """HDF5 keeps the second in which something was made, where it is asked to keep the order."""
+    time.sleep(1)
+    assert publish_weights(run, tmp_path).sha256 == Run(published).read(HandedOn).sha256
 
 
 def test_what_half_precision_costs_is_written_down(published):

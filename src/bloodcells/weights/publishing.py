@@ -50,7 +50,7 @@ def publish_weights(folder: Path, out: Path, force: bool = False, note: str = ""
 
 def _write_half(source: Path, target: Path) -> None:
     """Copy a ``.weights.h5`` file with every array as float16."""
-    with h5py.File(source, "r") as whole, h5py.File(target, "w", track_order=True) as half:
+    with h5py.File(source, "r") as whole, h5py.File(target, "w") as half:
         half.attrs.update(whole.attrs)
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
