@@ -116,6 +116,7 @@ def test_without_data_and_a_file_the_smear_is_drawn_and_named(tmp_path, monkeypa
     assert capsys.readouterr().out == "Cleaning synthetic; the decisions go to out.\n"
 
 
+@pytest.mark.draws
 def test_cleaning_without_labels_does_not_import_tensorflow(smear_file, tmp_path):
     script = "import sys; from bloodcells import cli; code = cli.main(sys.argv[1:]); print('tensorflow' in sys.modules)"
     clean = [sys.executable, "-c", script, "clean", "--data", str(smear_file), "--out", str(tmp_path / "out")]
@@ -150,6 +151,7 @@ def test_clean_works_on_its_own(smear_file, tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("quick_calibration")
+@pytest.mark.draws
 def test_clean_obeys_what_a_person_decided(smear_file, cells, tmp_path, capsys):
     decisions = Decisions((Decision(0, "", "drop", ""),), cells.sha256)
     decisions.write(tmp_path / "decisions.csv")
@@ -275,6 +277,7 @@ def test_score_with_another_interpreter(to_score, capsys):
     assert "error: no interpreter at /nowhere/python" in capsys.readouterr().err
 
 
+@pytest.mark.scores
 def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
     arguments = to_score(BY_BRIGHTNESS)
     bundle = str(tmp_path / "bundle.zip")

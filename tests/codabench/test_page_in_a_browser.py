@@ -15,7 +15,7 @@ from bloodcells.codabench.stages import competition_facts
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 PHONE = 360
 
-pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here")
+pytestmark = [pytest.mark.draws, pytest.mark.skipif(not BROWSER, reason="no Chromium here")]
 
 BINS = [(20, 0.55, 0.4), (980, 0.97, 0.93)]
 PAGES = {

@@ -167,7 +167,7 @@ echo "$@" >> {log}
 [ "$1" = run ] || exit 0
 while [ "$1" != python3 ]; do case "$1" in *:/app) app="${{1%:/app}}";; esac; shift; done
 shift
-exec {python} $(echo "$@" | sed "s|/app|$app|g")
+exec "{python}" $(echo "$@" | sed "s|/app|$app|g")
 """
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from competitions import BLOOD
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -16,6 +17,8 @@ from bloodcells.cleaning import CleaningSettings
 from bloodcells.cleaning.decisions import Decision, Decisions, read_decisions
 from bloodcells.pages.cleaning_page import write_cleaning_page
 from bloodcells.run import Run
+
+pytestmark = pytest.mark.draws
 
 
 def test_a_click_on_the_page_reaches_the_run(browser, cells, table, tmp_path):

@@ -13,6 +13,8 @@ from bloodcells.measuring.comparison import read_answers
 from bloodcells.pages import embedded
 from bloodcells.pages.comparison_page import write_comparison
 
+pytestmark = pytest.mark.draws
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:

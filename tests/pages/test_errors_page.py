@@ -15,6 +15,8 @@ from bloodcells.pages.record import read_record, run_record
 from bloodcells.pages.run_page import draw_run
 from bloodcells.run import Run
 
+pytestmark = pytest.mark.draws
+
 
 @pytest.fixture
 def text(page: Path) -> str:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
+
+pytestmark = pytest.mark.draws
 
 
 def shown(browser: webdriver.Chrome) -> list[str]:

@@ -10,6 +10,8 @@ from bloodcells.measuring.comparison import read_answers
 from bloodcells.pages.cleaning_page import write_cleaning_page
 from bloodcells.pages.comparison_page import write_comparison
 
+pytestmark = pytest.mark.draws
+
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from reports.make.__main__ import made_pages
 
+pytestmark = pytest.mark.draws
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 WEIGHTS = Path("src") / "bloodcells" / "weights"
 MADE, DRAWN = (".md", ".html", ".json", ".pdf"), "*.png"

@@ -7,6 +7,8 @@ import pytest
 
 from reports.make.site import twin
 
+pytestmark = pytest.mark.draws
+
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 PAGES = sorted(page for page in REPORTS.rglob("*.md") if page.name != "tried.md")
 
