@@ -528,7 +528,7 @@ class Run:
         """
         names = {Path(name).parts[0] for name in _FILES.values()} - {self.cleaning.name}
         others = (self.weights, self.submission, self.report, self.score(""), self.checkpoint(0).parent)
-        claim(self.folder, names | {path.name for path in others} | {"split.csv", _DECISIONS})
+        claim(self.folder, names | {path.name for path in others} | {_SPLIT, _DECISIONS})
 
     def holds(self, kind: type) -> bool:
         """Whether the file of a kind of record is there. With `Config` the run has begun."""

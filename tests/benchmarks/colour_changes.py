@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bloodcells.data.white_balance import ground
+
 Change = Callable[[np.ndarray], np.ndarray]
 
 _TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
@@ -85,11 +87,6 @@ def quantiles(home: np.ndarray, share: float = 1.0) -> Change:
         return _bytes(share * np.stack(mapped, axis=-1) + (1 - share) * images)
 
     return change
-
-
-def ground(images: np.ndarray) -> np.ndarray:
-    """The colour of each picture's ground, (N, 3): what 5 % of its pixels are brighter than."""
-    return np.percentile(images, 95, axis=(1, 2))
 
 
 def _statistic(of_each: np.ndarray, each: bool, middle: Callable[..., np.ndarray] = np.median) -> np.ndarray:

@@ -13,22 +13,24 @@ Colour = tuple[float, float, float]
 """Red, green and blue, grey levels 0..255."""
 
 
-def typical_ground(images: np.ndarray) -> Colour:
-    """The colour of the ground of (N, S, S, 3) uint8 images: what 5 % of a picture's pixels are brighter than.
+def ground(images: np.ndarray) -> np.ndarray:
+    """The colour of the ground of each of (N, S, S, 3) uint8 images, (N, 3): 5 % of its pixels are brighter."""
+    return np.percentile(images, _BRIGHTER, axis=(1, 2))
 
-    It is the median over the pictures, or over a thousand of them.
-    """
+
+def typical_ground(images: np.ndarray) -> Colour:
+    """The median of the `ground` of (N, S, S, 3) uint8 images, or of a thousand of them."""
     some = images[:: -(-len(images) // _ENOUGH)]
-    red, green, blue = np.median(np.percentile(some, _BRIGHTER, axis=(1, 2)), axis=0)
+    red, green, blue = np.median(ground(some), axis=0)
     return float(red), float(green), float(blue)
 
 
-def white_balanced(images: np.ndarray, ground: Colour) -> np.ndarray:
-    """(N, S, S, 3) uint8 ``images``, each channel of all multiplied so that their typical ground becomes ``ground``.
+def white_balanced(images: np.ndarray, home: Colour) -> np.ndarray:
+    """(N, S, S, 3) uint8 ``images``, each channel of all multiplied so that their typical ground becomes ``home``.
 
     One change for all pictures, since a picture that its cell fills does not show its ground.
     """
-    factors = np.array(ground) / np.maximum(typical_ground(images), 1)
+    factors = np.array(home) / np.maximum(typical_ground(images), 1)
     balanced = np.empty_like(images)
     for start in range(0, len(images), _CHUNK):
         changed = images[start : start + _CHUNK] * factors
