@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from invented_runs import COMMAND, ENVIRONMENT, begun_run, invented_config, invented_metrics
 
-from bloodcells import run as room
 from bloodcells.errors import KitError
 from bloodcells.pages.record import run_record
 from bloodcells.recipe import Phase
@@ -28,6 +27,7 @@ from bloodcells.run import (
     Temperature,
     is_complete,
 )  # fmt: skip
+from bloodcells.run import folder as room
 
 ONCE = (Config, Environment, CleaningCounts, MedmnistC, Summary, HandedOn)
 MANY = (Epoch, Gate, Temperature, Measurement)

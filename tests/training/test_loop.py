@@ -11,7 +11,6 @@ import pytest
 from backbones import EVERY_BACKBONE, network_on
 from invented_runs import ENVIRONMENT, begun_run
 
-from bloodcells import run as room
 from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
@@ -20,6 +19,7 @@ from bloodcells.files import WEIGHTS
 from bloodcells.network.network import backbone_of, build_network
 from bloodcells.recipe import Phase, Recipe
 from bloodcells.run import Config, Environment, Epoch, Run
+from bloodcells.run import folder as room
 from bloodcells.training import callbacks
 from bloodcells.training import loop as training
 from bloodcells.training.callbacks import ShowProgress
