@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bloodcells import cli
-from bloodcells.environment import describe_environment, installed_otherwise, installed_version, usable_cores
+from bloodcells import cli, environment
+from bloodcells.environment import (
+    checkout_commit,
+    describe_environment,
+    installed_otherwise,
+    installed_version,
+    usable_cores,
+)
 
 
 def test_says_what_a_result_was_measured_with():
@@ -90,3 +96,10 @@ def test_the_cores_are_those_that_the_process_may_use(monkeypatch: pytest.Monkey
     monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert usable_cores() == 4
+
+
+def test_the_commit_is_that_of_the_checkout(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "environment.py"))
+    assert checkout_commit() is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checkout_commit() is None

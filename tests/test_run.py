@@ -27,7 +27,6 @@ from bloodcells.run import (
     Temperature,
     is_complete,
 )  # fmt: skip
-from bloodcells.run import folder as room
 
 ONCE = (Config, Environment, CleaningCounts, MedmnistC, Summary, HandedOn)
 MANY = (Epoch, Gate, Temperature, Measurement)
@@ -168,13 +167,6 @@ def test_a_training_is_discarded_and_nothing_else(run: Run) -> None:
     (run.folder / "notes.txt").unlink()
     run.discard()
     assert not run.folder.exists()
-
-
-def test_the_commit_is_that_of_the_checkout(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(room, "__file__", str(tmp_path / "run.py"))
-    assert room.checkout_commit() is None
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert room.checkout_commit() is None
 
 
 def test_folders_of_whoever_ran_it_are_taken_out() -> None:

@@ -4,10 +4,11 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from bloodcells.errors import quoted
+from bloodcells.errors import KitError, first_line, quoted
 
 _HAIR = 1e-6  # by which a sum of float32 may leave 0..1
 _UNLIMITED = 2**53  # up to here a float holds every whole number
@@ -59,6 +60,18 @@ def decoded(value: Any, kind: Any, place: str = "") -> Any:
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         _refuse(value, _WORDS[kind], place)
     return _finite(value, place) if kind is float else value
+
+
+def read_as(kind: Any, value: Any, path: Path) -> Any:
+    """The JSON ``value`` of the file ``path`` as a record of ``kind``.
+
+    Raises:
+        KitError: it is none.
+    """
+    try:
+        return decoded(value, kind)
+    except (ValueError, RecursionError) as error:
+        raise KitError(f"{path} is damaged: {first_line(error)}. Run the step that writes it again.") from error
 
 
 def refuse_unknown_keys(value: Mapping[str, Any], kind: Any, given: Container[str] = (), place: str = "") -> None:

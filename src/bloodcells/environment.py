@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import subprocess
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,21 @@ def installed_otherwise() -> dict[str, tuple[str, str]]:
         for name in asked
         if not SpecifierSet(asked[name]).contains(found[name], prereleases=True)
     }
+
+
+def checkout_commit() -> str | None:
+    """The commit of the kit's checkout, ``+changes`` where it has any; None where the kit is installed without one."""
+    here = Path(__file__)
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", here.name)  # else a kit in another project's folder would take its commit
+        return git("describe", "--always", "--exclude=*", "--dirty=+changes")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _asked_for() -> dict[str, str]:

@@ -10,6 +10,7 @@ from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
 from bloodcells.augmentation.policies import POLICIES
 from bloodcells.corruption import composite
 from bloodcells.data.cells import CellSet
+from bloodcells.decoding import read_as
 from bloodcells.files import read_json, write_json, write_text
 from bloodcells.pages import ablation_plots, plots
 from bloodcells.pages.ablation_plots import Near
@@ -24,7 +25,6 @@ from bloodcells.pages.ablation_tables import (
 from bloodcells.pages.galleries import one_of_each_class, policy_views
 from bloodcells.pages.tables import markdown_table, pairs_table
 from bloodcells.pages.words import hardware
-from bloodcells.run import read_as
 
 VIEWS = 4
 """Augmented views of a cell in an arm's gallery."""

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bloodcells.data.splitting import PARTS
+from bloodcells.decoding import read_as
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_json
 from bloodcells.run import (
@@ -18,7 +19,6 @@ from bloodcells.run import (
     Summary,
     Temperature,
     metrics_by_set,
-    read_as,
 )
 
 _FILE = "record.json"

@@ -1,32 +1,25 @@
-"""The room of a run folder; `folder` says which files it holds."""
+"""A run folder, from its typed records to the one writer and the one reader of each of its files.
 
-from bloodcells.run.folder import (
-    FROM_PYTHON,
-    IN_ONE_GO,
+`folder` lists the files.
+"""
+
+from bloodcells.run.config import FROM_PYTHON, IN_ONE_GO, Config, Environment, Request, Sitting
+from bloodcells.run.errors import Errors, is_complete
+from bloodcells.run.folder import Run
+from bloodcells.run.records import (
     SETS,
     CleaningCounts,
-    Config,
-    Environment,
     Epoch,
-    Errors,
     Gate,
     GateEffect,
     HandedOn,
     Measurement,
     MedmnistC,
     Metrics,
-    Request,
-    Run,
-    Sitting,
     Summary,
     Temperature,
     TemperatureEffect,
-    checkout_commit,
-    is_complete,
-    load_weights,
     metrics_by_set,
-    read_as,
-    read_network,
 )
 
 __all__ = [
@@ -50,10 +43,6 @@ __all__ = [
     "Summary",
     "Temperature",
     "TemperatureEffect",
-    "checkout_commit",
     "is_complete",
-    "load_weights",
     "metrics_by_set",
-    "read_as",
-    "read_network",
 ]

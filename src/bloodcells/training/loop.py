@@ -23,13 +23,14 @@ from bloodcells.errors import KitError, OutOfTime, say
 from bloodcells.network.network import BACKBONES, backbone_of, build_network
 from bloodcells.progress import Show, progress_bars
 from bloodcells.recipe import Phase, Recipe
-from bloodcells.run import IN_ONE_GO, Config, Environment, Run, Sitting, load_weights
+from bloodcells.run import IN_ONE_GO, Config, Environment, Run, Sitting
 from bloodcells.training.callbacks import EpochEnd, SameDraws, ShowProgress, StopInTime, StopOnNaN
 from bloodcells.training.cpu_layers import faster_on_cpu
 from bloodcells.training.devices import computing_in, dtype_policy, spread_over
 from bloodcells.training.losses import training_loss
 from bloodcells.training.memory import keep_freed_memory
 from bloodcells.training.start import initialise
+from bloodcells.weights.loading import load_weights
 
 
 def train(

@@ -14,7 +14,8 @@ from bloodcells.data.classes import spelled
 from bloodcells.errors import KitError, first_line, say
 from bloodcells.network.network import DEFAULT_BACKBONE, backbone_of, build_network
 from bloodcells.recipe import Recipe, read_recipe
-from bloodcells.run import Config, Run, load_weights
+from bloodcells.run import Config, Run
+from bloodcells.weights.loading import load_weights
 
 KIT = Path(__file__).parents[1] / "weights"
 """The weights that come with the kit: a folder that is read like that of a run."""

@@ -12,7 +12,8 @@ from bloodcells.codabench.golden import golden_images
 from bloodcells.errors import KitError
 from bloodcells.files import replacing, sha256_of
 from bloodcells.network.inference import predict_probabilities
-from bloodcells.run import Config, HandedOn, Measurement, Run, read_network
+from bloodcells.run import Config, HandedOn, Measurement, Run
+from bloodcells.weights.loading import read_network
 
 
 def publish_weights(folder: Path, out: Path, force: bool = False, note: str = "") -> HandedOn:

@@ -13,7 +13,8 @@ from invented_runs import begun_run
 from bloodcells.errors import KitError
 from bloodcells.files import WEIGHTS
 from bloodcells.network import network as builder
-from bloodcells.run import Run, load_weights
+from bloodcells.run import Run
+from bloodcells.weights.loading import load_weights
 
 
 def tiny() -> keras.Model:
