@@ -14,16 +14,14 @@ from PIL import Image
 from bloodcells import cli
 from bloodcells.cleaning import calibration, suspicion
 from bloodcells.cleaning.decisions import Decision, Decisions
+from bloodcells.cli import making, options
 from bloodcells.data.cells import save_cells
-from bloodcells.data.sources import Reading
+from bloodcells.data.sources import Reading, bloodmnist
 from bloodcells.data.sources.pictures import Fit
 from bloodcells.data.sources.synthetic import FEWEST_CELLS
 from bloodcells.errors import KitError, say
 
-VERBS = (
-    "run", "new", "clean", "train", "evaluate", "predict", "package", "publish", "score", "bundle", "fetch", "corrupt",
-    "ablate", "report",
-)  # fmt: skip
+VERBS = [verb.name for group in cli.GROUPS for verb in group.verbs]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -60,7 +58,7 @@ def test_an_interruption_ends_with_130_and_says_what_is_kept(tmp_path, monkeypat
     def interrupted(_):
         raise interruption
 
-    monkeypatch.setattr(cli, "_cells", interrupted)
+    monkeypatch.setattr(options, "cells", interrupted)
     clean = ["clean", "--data", "synthetic", "--out", str(tmp_path)]
     assert cli.main(clean) == 130
     assert capsys.readouterr().err == "interrupted: what is finished is kept; give the same command again\n"
@@ -74,11 +72,7 @@ def test_help_begins_with_what_the_kit_does_and_lists_every_verb_in_a_group(caps
         cli.main(["--help"])
     told = capsys.readouterr().out
     assert told.splitlines()[2].startswith("This kit cleans a competition's pictures, trains a network")
-    assert re.findall(r"^  ([a-z]+) {2,}", told, re.MULTILINE) == [
-        name for names in cli._GROUPS.values() for name in names
-    ]
-    (verbs,) = [action.choices for action in cli._parser()._actions if isinstance(action.choices, dict)]
-    assert sorted(verbs) == sorted(name for names in cli._GROUPS.values() for name in names) == sorted(cli._OPENINGS)
+    assert re.findall(r"^  ([a-z]+) {2,}", told, re.MULTILINE) == VERBS
 
 
 @pytest.fixture
@@ -87,7 +81,7 @@ def beside_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "training_set.npz").touch()
-    monkeypatch.setattr(cli, "_cells", lambda options: (_ for _ in ()).throw(KitError(f"{options.data} is taken")))
+    monkeypatch.setattr(options, "cells", lambda told: (_ for _ in ()).throw(KitError(f"{told.data} is taken")))
 
 
 @pytest.mark.usefixtures("beside_the_file")
@@ -111,7 +105,7 @@ def test_a_forgotten_data_is_asked_about_on_a_terminal(monkeypatch, capsys, answ
 
 def test_without_data_and_a_file_the_smear_is_drawn_and_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_cells", lambda options: (_ for _ in ()).throw(KitError(f"{options.data} is taken")))
+    monkeypatch.setattr(options, "cells", lambda told: (_ for _ in ()).throw(KitError(f"{told.data} is taken")))
     assert cli.main(["clean", "--out", "out"]) == 1
     assert capsys.readouterr().out == "Cleaning synthetic; the decisions go to out.\n"
 
@@ -257,7 +251,7 @@ def test_nothing_of_others_reaches_the_terminal_raw(to_score, tmp_path, capsys, 
     names = ["a.npz", "no\x1b[2J\nfile.npz", "a.npz\x9b2J\u202e"]
     for name in names:
         assert cli.main(["clean", "--data", name, "--out", "clean"]) == 1
-    monkeypatch.setattr(cli, "_fetch", lambda _: say(*names))
+    monkeypatch.setattr(bloodmnist, "fetch_bloodmnist", lambda _: say(*names))
     assert cli.main(["fetch"]) == 0
     streams = capsys.readouterr()
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", streams.out + streams.err)
@@ -293,7 +287,7 @@ def test_a_bundle_is_written_and_scored(to_score, tmp_path, capsys):
 
 def test_init_is_taken_from_the_data_unless_it_is_said(capsys):
     def recipe(*told):
-        return cli._recipe(cli._parser().parse_args(["train", "--data", "synthetic", *told]))
+        return making._recipe(cli.parser().parse_args(["train", "--data", "synthetic", *told]))
 
     assert recipe().init == "kit"
     assert recipe("--init", "a.h5").init == "a.h5"
@@ -373,7 +367,7 @@ def test_pictures_are_predicted_by_the_kits_weights_as_a_sample_asks(tmp_path, m
     ],
 )
 def test_options_say_how_a_source_is_read(told, expected):
-    assert cli._reading(cli._parser().parse_args(told)) == expected
+    assert options.reading(cli.parser().parse_args(told)) == expected
 
 
 def test_one_key_is_not_two(tmp_path, capsys):

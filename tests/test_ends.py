@@ -14,18 +14,17 @@ from pathlib import Path
 from bloodcells import cli, files
 from bloodcells.errors import say
 
-def verb(options):
+@cli.research.GROUP.verb("try", "try it", lambda told: "trying", lock=lambda told: Path("data/.lock"))
+def verb(told):
     {}
 
-cli._fetch = verb
-cli._OPENINGS["fetch"] = lambda told: "fetching"
-sys.exit(cli.main(["fetch"]))
+sys.exit(cli.main(["try"]))
 """
 MANY_LINES = "[print('a line') for _ in range(100_000)]"
 
 
 def program(body: str) -> list[str]:
-    """The command line, with ``body`` in the place of what the verb fetch does."""
+    """The command line, with ``body`` as what a verb does."""
     return [sys.executable, "-c", PROGRAM.format(body)]
 
 
@@ -79,7 +78,7 @@ def test_a_name_that_the_terminal_cannot_show_is_spelled_out(tmp_path: Path) -> 
         program("say(Path('zählung')); print(Path(os.fsdecode(b'caf\\xe9')))"), cwd=tmp_path, check=True,
         capture_output=True, text=True, env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
     )  # fmt: skip
-    assert done.stdout.splitlines() == ["fetching", r"z\xe4hlung", r"caf\udce9"]
+    assert done.stdout.splitlines() == ["trying", r"z\xe4hlung", r"caf\udce9"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
@@ -89,7 +88,7 @@ def test_a_signal_ends_it_tidily(tmp_path: Path, number: signal.Signals, code: i
         program(body), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup, for one, ignores SIGHUP
     )  # fmt: skip
-    assert process.stdout and [process.stdout.readline() for _ in range(2)] == ["fetching\n", "ready\n"]
+    assert process.stdout and [process.stdout.readline() for _ in range(2)] == ["trying\n", "ready\n"]
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told.count("\n")) == (code, 1) and told.endswith("give the same command again\n")
@@ -99,7 +98,7 @@ def test_a_signal_ends_it_tidily(tmp_path: Path, number: signal.Signals, code: i
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     body = "print('on', signal.raise_signal(signal.SIGHUP))".replace("signal.", "__import__('signal').")
     command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *program(body)]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout == b"fetching\non None\n"
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout == b"trying\non None\n"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def fail_to_import(_: object) -> None:
 def test_an_import_error_in_another_environment_is_one_line_with_what_differs(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cli, "_cells", fail_to_import)
+    monkeypatch.setattr(cli.options, "cells", fail_to_import)
     (checkout / "requirements.txt").write_text("keras==2.0\n")
     assert cli.main(["clean", "--data", "synthetic", "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
@@ -84,7 +84,7 @@ def test_an_import_error_in_another_environment_is_one_line_with_what_differs(
 def test_an_import_error_with_everything_as_asked_is_a_defect(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cli, "_cells", fail_to_import)
+    monkeypatch.setattr(cli.options, "cells", fail_to_import)
     (checkout / "requirements.txt").write_text("")
     with pytest.raises(ImportError):
         cli.main(["clean", "--data", "synthetic", "--out", str(tmp_path)])

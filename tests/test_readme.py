@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bloodcells.cli import _parser
+from bloodcells.cli import parser
 from bloodcells.competition import VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,19 +24,19 @@ VERBS = [line for line in COMMANDS if line.startswith("bloodcells ")]
 
 @pytest.mark.parametrize("command", VERBS)
 def test_command_parses(command: str) -> None:
-    assert callable(_parser().parse_args(shlex.split(command)[1:]).verb)
+    assert parser().parse_args(shlex.split(command)[1:]).verb.name == shlex.split(command)[1]
 
 
 def test_every_verb_is_described_and_no_other() -> None:
     page = (REPOSITORY / "reports" / "guide" / "verbs.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
-    (verbs,) = [action.choices for action in _parser()._actions if isinstance(action.choices, dict)]
+    (verbs,) = [action.choices for action in parser()._actions if isinstance(action.choices, dict)]
     assert sorted(listed) == sorted(verbs)
 
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", GUIDE)) - OF_OTHERS))
 def test_option_exists(option: str) -> None:
-    (verbs,) = [action.choices for action in _parser()._actions if isinstance(action.choices, dict)]
+    (verbs,) = [action.choices for action in parser()._actions if isinstance(action.choices, dict)]
     assert any(option in verb._option_string_actions for verb in verbs.values())
 
 
