@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import pytest
 
-from bloodcells.decoding import Amount, Count, Name, OneOf, Positive, Share, decoded, refuse_unknown_keys
+from bloodcells.decoding import Amount, Count, Name, OneOf, Positive, Share, decoded, decoded_strictly
+from bloodcells.errors import KitError
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ def test_the_outermost_value_needs_no_place():
 
 
 def test_a_misspelt_key_is_refused_with_those_that_may_be_there():
-    refuse_unknown_keys({"name": 1}, Part)
-    with pytest.raises(ValueError, match=r"^parts.0: expected keys of name, share, note, got 'count'$"):
-        refuse_unknown_keys({"count": 1}, Part, given=("count",), place="parts.0")
+    with pytest.raises(KitError, match=r"^a file: expected keys of name, share, note, got 'count'\. Correct it\.$"):
+        decoded_strictly({"count": 1}, Part, "a file", count=1)
+    misspelt = {**GOOD, "parts": [*GOOD["parts"], {"nme": "a"}]}
+    place = f"parts.{len(GOOD['parts'])}"
+    with pytest.raises(KitError, match=rf"^a file: {place}: expected keys of name, share, count, note, got 'nme'\."):
+        decoded_strictly(misspelt, Whole, "a file")
+    assert decoded_strictly({"name": "a", "share": 1}, Part, "a file", count=1) == Part("a", 1.0, 1)

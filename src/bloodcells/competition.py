@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from bloodcells.decoding import Name, OneOf, Positive, decoded, refuse_unknown_keys
-from bloodcells.errors import KitError, quoted
+from bloodcells.decoding import Name, OneOf, Positive, decoded_strictly
+from bloodcells.errors import quoted
 from bloodcells.files import expanded, read_toml
 from bloodcells.measuring.evaluation import METRICS
 
@@ -78,10 +78,6 @@ def read_competition(path: Path) -> Competition:
     Raises:
         KitError: the file is missing, too large or no TOML, or a fact is missing, unknown or out of its range.
     """
-    facts = read_toml(path)
-    try:
-        refuse_unknown_keys(facts, Competition)
-        competition: Competition = decoded(facts, Competition)
-    except ValueError as error:
-        raise KitError(f"{path}: {error}. Correct it; {BLOOD_CELLS.name} of the kit has all facts.") from error
+    advice = f"Correct it; {BLOOD_CELLS.name} of the kit has all facts."
+    competition: Competition = decoded_strictly(read_toml(path), Competition, str(path), advice)
     return competition

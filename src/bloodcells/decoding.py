@@ -74,16 +74,42 @@ def read_as(kind: Any, value: Any, path: Path) -> Any:
         raise KitError(f"{path} is damaged: {first_line(error)}. Run the step that writes it again.") from error
 
 
-def refuse_unknown_keys(value: Mapping[str, Any], kind: Any, given: Container[str] = (), place: str = "") -> None:
-    """Refuse what a user has misspelt: ``value`` has keys of the dataclass ``kind`` alone, and none that is ``given``.
+def decoded_strictly(
+    value: Mapping[str, Any], kind: Any, what: str, advice: str = "Correct it.", /, **given: Any
+) -> Any:
+    """What a user has written as a record of the dataclass ``kind``, in which no key is misspelt.
+
+    Args:
+        value: the keys and values of the file.
+        kind: a dataclass.
+        what: the file is, for the refusal.
+        advice: what to do about a refusal.
+        given: the fields that the file may not have, since the kit knows them.
 
     Raises:
-        ValueError: in one line, with the keys that it may have.
+        KitError: it is none; where a key is unknown, the line lists those that there are.
     """
-    known = [field.name for field in fields(kind) if field.name not in given]
-    for key in value:
-        if key not in known:
-            _refuse(key, f"keys of {', '.join(known)}", place)
+    try:
+        _refuse_unknown_keys(value, kind, "", given)
+        _refuse_unknown_keys(given, kind, "")
+        return decoded({**value, **given}, kind)
+    except ValueError as error:
+        raise KitError(f"{what}: {error}. {advice}") from error
+
+
+def _refuse_unknown_keys(value: Any, kind: Any, place: str, given: Container[str] = ()) -> None:
+    """Of the records in ``value``, at any depth; those ``given`` are unknown to the outermost."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        for number, one in enumerate(value):
+            _refuse_unknown_keys(one, get_args(kind)[0], _inside(place, number))
+    elif is_dataclass(kind) and isinstance(value, Mapping):
+        known = {name: of for name, of in get_type_hints(kind, include_extras=True).items() if name not in given}
+        for key, one in value.items():
+            if key not in known:
+                _refuse(key, f"keys of {', '.join(known)}", place)
+            _refuse_unknown_keys(one, known[key], _inside(place, key))
 
 
 def _limited(value: Any, kind: Any, limits: tuple[Any, ...], place: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from bloodcells.decoding import Count, Name, OneOf, Positive, decoded, refuse_unknown_keys
+from bloodcells.decoding import Count, Name, OneOf, Positive, decoded_strictly
 from bloodcells.errors import KitError, looked_up
 from bloodcells.files import read_toml
 
@@ -149,14 +149,7 @@ def read_recipe(name: str, init: str, seed: int, changes: Sequence[str] = (), ne
         raise KitError(f"recipe {name}: expected one [[phases]] or more, got none. Start from full.toml of the kit.")
     for change in changes:
         _apply(change, values, phases)
-    try:
-        given = {"init": init, "seed": seed, "phases": phases}
-        refuse_unknown_keys(values, Recipe, given)
-        for place, phase in enumerate(phases):
-            refuse_unknown_keys(phase, Phase, place=f"phases.{place}")
-        recipe: Recipe = decoded({**values, **given}, Recipe)
-    except ValueError as error:
-        raise KitError(f"recipe {name}: {error}. Correct it.") from error
+    recipe: Recipe = decoded_strictly(values, Recipe, f"recipe {name}", init=init, seed=seed, phases=phases)
     _refuse_unknown_names(recipe)
     return recipe
 

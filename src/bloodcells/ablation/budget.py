@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from bloodcells.ablation.arms import Arm
-from bloodcells.decoding import Name, Positive, decoded, refuse_unknown_keys
-from bloodcells.errors import KitError
+from bloodcells.decoding import Name, Positive, decoded_strictly
 from bloodcells.recipe import Phase, Recipe, read_settings
 
 BUDGETS = ("cpu", "gpu", "trial")
@@ -76,10 +75,6 @@ def budget(name: str) -> Budget:
     Raises:
         KitError: the file is missing or no TOML, or a key is unknown, missing, of another type or out of its range.
     """
-    values, given = read_settings(name, _FOLDER, BUDGETS, "budget"), {"name": Path(name).stem}
-    try:
-        refuse_unknown_keys(values, Budget, given)
-        found: Budget = decoded({**values, **given}, Budget)
-    except ValueError as error:
-        raise KitError(f"budget {name}: {error}. Correct it.") from error
+    values = read_settings(name, _FOLDER, BUDGETS, "budget")
+    found: Budget = decoded_strictly(values, Budget, f"budget {name}", name=Path(name).stem)
     return found
