@@ -9,6 +9,7 @@ from typing import Any
 from bloodcells.lock import lock_in
 
 Action = Callable[[Namespace], None]
+Words = Callable[[Namespace], str]
 Option = Callable[[Any], object]
 """Adds itself to a parser, or to a group of one."""
 
@@ -29,11 +30,11 @@ class Verb:
 
     name: str
     summary: str
-    opening: Callable[[Namespace], str]
+    opening: Words
     options: tuple[Option, ...]
     action: Action
-    lock: Callable[[Namespace], Path]
-    fewest: int
+    lock: Callable[[Namespace], Path] = lambda told: lock_in(told.out)
+    fewest: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,12 @@ class Group:
     verbs: list[Verb] = field(default_factory=list)
 
     def verb(
-        self,
-        name: str,
-        summary: str,
-        opening: Callable[[Namespace], str],
-        *options: Option,
-        lock: Callable[[Namespace], Path] = lambda told: lock_in(told.out),
-        fewest: int = 0,
+        self, name: str, summary: str, opening: Words, *options: Option, **rest: Any
     ) -> Callable[[Action], Action]:
         """Let the decorated function be the action of a `Verb` of the group."""
 
         def added(action: Action) -> Action:
-            self.verbs.append(Verb(name, summary, opening, options, action, lock, fewest))
+            self.verbs.append(Verb(name, summary, opening, options, action, **rest))
             return action
 
         return added

@@ -26,11 +26,12 @@ is there can be read, and the same command goes on with it.
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -65,21 +66,18 @@ _FILES: Mapping[type, str] = {
     Epoch: "metrics.jsonl", Gate: "gate.json", Temperature: "temperature.json", Errors: "errors.npz",
     Measurement: "evaluation.json", MedmnistC: "medmnist_c.json", Summary: "summary.json", HandedOn: "weights.json",
 }  # fmt: skip
+_KEYS: Mapping[type, Callable[[Any], Any]] = {
+    Epoch: attrgetter("epoch"),
+    Gate: attrgetter("views"),
+    Temperature: attrgetter("views"),
+    Measurement: lambda row: (row.part != "validation", row.set, row.views),
+}
+"""Of the records of which a file holds many: what no other row has, and their order. Validation comes first."""
 _DECISIONS = "decided.csv"  # not as the page calls it: somebody may save that here
 _OF_THE_WEIGHTS = (Gate, Temperature, Errors, Measurement, MedmnistC, Summary)
 
 
-class Row(Protocol):
-    """A record of which a file holds many, in the order of their keys."""
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What no other row of the file has."""
-        ...
-
-
 Record = TypeVar("Record")
-AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ class Run:
             return ()
         value = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
         rows: tuple[Any, ...] = read_as(tuple[kind, ...], value, path)  # type: ignore[valid-type]
-        if len({row.key for row in rows}) < len(rows):
+        if len(set(map(_KEYS[kind], rows))) < len(rows):
             raise KitError(
                 f"{path} is damaged: expected each row once, got one twice. Run the step that writes it again."
             )
@@ -161,11 +159,12 @@ class Run:
         """Write a record that a file holds once."""
         write_json(self._path(type(record)), asdict(record))
 
-    def add(self, *rows: AnyRow) -> tuple[AnyRow, ...]:
+    def add(self, *rows: Record) -> tuple[Record, ...]:
         """Add ``rows`` of one kind to their file, in place of those with the same keys; return all that it holds."""
-        by_key = {row.key: row for row in (*self.rows(type(rows[0])), *rows)}
+        kind = type(rows[0])
+        by_key = {_KEYS[kind](row): row for row in (*self.rows(kind), *rows)}
         merged = tuple(by_key[key] for key in sorted(by_key))
-        self._write_rows(type(rows[0]), merged)
+        self._write_rows(kind, merged)
         return merged
 
     def begin(self, config: Config, environment: Environment) -> None:

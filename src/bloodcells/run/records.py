@@ -40,11 +40,6 @@ class Epoch:
     seconds: Amount
     images_per_second: Amount
 
-    @property
-    def key(self) -> tuple[int]:
-        """Its number."""
-        return (self.epoch,)
-
 
 @dataclass(frozen=True)
 class Metrics:
@@ -86,11 +81,6 @@ class Measurement:
     metrics: Metrics
     cells_sha256: str | None = None
 
-    @property
-    def key(self) -> tuple[bool, str, int]:
-        """Validation comes first."""
-        return (self.part != "validation", self.set, self.views)
-
 
 @dataclass(frozen=True)
 class GateEffect:
@@ -114,11 +104,6 @@ class Gate:
     gate: Share
     effects: tuple[GateEffect, ...]
 
-    @property
-    def key(self) -> tuple[int]:
-        """The number of views."""
-        return (self.views,)
-
 
 @dataclass(frozen=True)
 class TemperatureEffect:
@@ -139,11 +124,6 @@ class Temperature:
     views: _Views
     temperature: Annotated[float, (0.01, 100)]
     effects: tuple[TemperatureEffect, ...]
-
-    @property
-    def key(self) -> tuple[int]:
-        """The number of views."""
-        return (self.views,)
 
 
 @dataclass(frozen=True)
