@@ -91,6 +91,12 @@ def refuse_to_replace(folder: Path, names: Iterable[str]) -> None:
         )
 
 
+def refuse_to_overwrite(path: Path, force: bool) -> None:
+    """Raise KitError if ``path`` exists, unless ``force`` says that it may be replaced."""
+    if path.exists() and not force:
+        raise KitError(f"{path} exists already. Choose another name with --out, or replace it with --force.")
+
+
 @contextmanager
 def _writing_in(folder: Path) -> Iterator[None]:
     """Make ``folder`` for the block, which writes there."""

@@ -8,7 +8,7 @@ from bloodcells.competition import BLOOD_CELLS, Competition, read_competition
 from bloodcells.data.sources.found import Found
 from bloodcells.decoding import decoded
 from bloodcells.errors import KitError
-from bloodcells.files import write_text
+from bloodcells.files import refuse_to_overwrite, write_text
 from bloodcells.measuring.evaluation import METRICS
 
 SMALLEST, LARGEST = 32, 96
@@ -26,8 +26,7 @@ def write_competition(path: Path, title: str, found: Found, force: bool = False)
     Raises:
         KitError: the file exists and ``force`` is not set, or the facts are none that `read_competition` takes.
     """
-    if path.exists() and not force:
-        raise KitError(f"{path} exists already. Choose another name with --out, or replace it with --force.")
+    refuse_to_overwrite(path, force)
     text = _facts(title, found)
     try:
         decoded(tomllib.loads(text), Competition)

@@ -307,7 +307,7 @@ def measure_ensemble(folders: Sequence[Path], cells: CellSet, tta_level: int) ->
     if not shared:
         raise KitError(f"no split: expected one in {' or '.join(map(str, folders))}, got none. Leave out --data.")
     for run in runs:
-        if run.read(Config).data_sha256 != shared[0].train.sha256:
+        if run.config.data_sha256 != shared[0].train.sha256:
             say(f"{run.folder} comes from other training cells: some of what is measured may be among them.")
     return evaluated(Ensemble([run.network() for run in runs]), shared[0], tta_level)
 
@@ -390,7 +390,7 @@ def _measured(key: tuple[str, str], cells: CellSet, views: int, probabilities: n
 
 
 def _refuse_other_cells(parts: Parts, run: Run, cells: CellSet) -> None:
-    trained_on = run.read(Config).data_sha256
+    trained_on = run.config.data_sha256
     if parts.train.sha256 != trained_on:
         raise KitError(
             f"{cells.origin} is not what {run.folder} was trained on: expected training cells with sha256 "
@@ -399,7 +399,7 @@ def _refuse_other_cells(parts: Parts, run: Run, cells: CellSet) -> None:
 
 
 def _refuse_other_decisions(run: Run, settings: CleaningSettings) -> None:
-    obeyed, given = run.read(Config).decisions_sha256, settings.decisions.sha256 if settings.decisions else None
+    obeyed, given = run.config.decisions_sha256, settings.decisions.sha256 if settings.decisions else None
     if obeyed != given:
         raise KitError(
             f"{run.folder} holds a run with other decisions: expected {_decisions_in_words(obeyed)}, got "

@@ -66,8 +66,7 @@ def _bundle(told: Namespace) -> None:
     from bloodcells.codabench.bundle import write_bundle
 
     summary = write_bundle(options.cells(told), told.solution, told.out, told.force)
-    say(f"The solution scores {_in_words(summary.scores)}.")
-    say(f"{summary.path} has {summary.bytes:,} bytes: {', '.join(summary.members)}; sha256 {summary.sha256}.")
+    say(f"The solution scores {_in_words(summary.scores)}.", summary)
 
 
 def _score_one(told: Namespace) -> None:

@@ -114,12 +114,12 @@ def _compare(told: Namespace) -> None:
 def _predict(told: Namespace) -> None:
     from bloodcells.data.predictions import layout_like, plain_layout, refuse_to_write, rows_of, write_predictions
     from bloodcells.data.sources import open_images
-    from bloodcells.run import Config, Run
+    from bloodcells.run import Run
     from bloodcells.training.start import KIT
 
     refuse_to_write(told.out, told.force)
     run = Run(told.run or KIT)
-    competition = run.read(Config).competition
+    competition = run.config.competition
     classes = competition.classes
     layout = layout_like(told.like, classes) if told.like else plain_layout(told.form, classes)
     images, names = open_images(told.data, competition.image_size, options.reading(told))
@@ -149,12 +149,12 @@ def _measure(told: Namespace) -> None:
 def _measure_elsewhere(told: Namespace) -> None:
     from bloodcells.data.sources import open_source
     from bloodcells.measuring.external import measure_external
-    from bloodcells.run import Config, Run
+    from bloodcells.run import Run
     from bloodcells.training.start import KIT
 
     claim(told.out.parent, (told.out.name,))
     run = Run(told.run or KIT)
-    competition = run.read(Config).competition
+    competition = run.config.competition
     reading = replace(options.reading(told), fewest=0)
     cells = open_source(told.external, options.DATA, competition, reading=reading)
     images = _balanced(cells.images, run, told)
@@ -166,11 +166,10 @@ def _measure_elsewhere(told: Namespace) -> None:
 
 def _balanced(images: "np.ndarray", run: "Run", told: Namespace) -> "np.ndarray":
     from bloodcells.data.white_balance import white_balanced
-    from bloodcells.run import Config
 
     if not told.white_balance:
         return images
-    ground = run.read(Config).ground
+    ground = run.config.ground
     if ground is None:
         raise KitError(
             f"--white-balance: expected the ground of the training cells in the records of {run.folder}, got none. "

@@ -172,18 +172,18 @@ def _train(told: Namespace) -> None:
     lock=lambda told: lock_beside(told.out),
 )  # fmt: skip
 def _package(told: Namespace) -> None:
-    from bloodcells.run import Config, Run
+    from bloodcells.run import Run
     from bloodcells.training.start import KIT
 
     runs = [KIT if str(run) == "kit" else run for run in told.run or (KIT,)]
     summary, hint = _packed_alone(runs[0], told) if len(runs) == 1 else _packed_together(runs, told)
-    say(f"{summary.path} has {summary.bytes:,} bytes: {', '.join(summary.members)}; sha256 {summary.sha256}.")
+    say(summary)
     if told.tta and summary.gate is None:
         say(f"Further views are taken of all images{hint}.")
     elif told.tta:
         say("Further views are taken only of images whose two most probable classes are less than "
             f"{summary.gate:.2f} apart in the first.")  # fmt: skip
-    competition = Run(runs[0]).read(Config).competition
+    competition = Run(runs[0]).config.competition
     images, limit = competition.hidden_images, competition.time_limit
     say(f"{images:,} images would take {summary.projected_seconds:.0f} s on this machine; {limit:.0f} s are "
         "allowed.")  # fmt: skip
@@ -207,11 +207,11 @@ def _packed_together(runs: list[Path], told: Namespace) -> "tuple[PackageSummary
     from bloodcells import walk
     from bloodcells.codabench.packager import package_ensemble
     from bloodcells.data.sources import open_source
-    from bloodcells.run import Config, Run
+    from bloodcells.run import Run
 
     gate, temperature = None, 1.0
     if told.data:
-        competition = Run(runs[0]).read(Config).competition
+        competition = Run(runs[0]).config.competition
         cells = open_source(told.data, options.DATA, competition, reading=options.reading(told))
         found = walk.measure_ensemble(runs, cells, told.tta)
         gate = found.gate.gate if found.gate else None

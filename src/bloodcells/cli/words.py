@@ -20,8 +20,8 @@ def say_accuracies(rows: "Sequence[Measurement]") -> None:
 def warning_of_chance(run: "Run", views: int) -> str | None:
     """A line where the network has learned nothing, measured on clean validation cells; None where it has."""
     from bloodcells.measuring import chance
-    from bloodcells.run import Config, Measurement, metrics_by_set
+    from bloodcells.run import Measurement, metrics_by_set
 
     clean = metrics_by_set(run.rows(Measurement), "validation", views)["clean"]
     counts = [sum(row) for row in clean.confusion]
-    return chance.warning_of_chance(clean.accuracy, counts, run.read(Config).competition.classes)
+    return chance.warning_of_chance(clean.accuracy, counts, run.config.competition.classes)

@@ -5,6 +5,7 @@ import stat
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bloodcells.errors import KitError, first_line
@@ -19,6 +20,26 @@ _IMPORTED_AS_MODEL = re.compile(r"model(\.py|\.pyc|(\.[\w-]+)?\.so|/__init__\.py
 """What ``from model import Model`` finds at the root of a submission."""
 _UNREAD = re.compile(r"(^|/)(__MACOSX|__pycache__|\.[^/]+)(/|$)|\.(csv|ipynb|png|jpe?g|pdf)$", re.IGNORECASE)
 """What editors, macOS and notebooks leave behind, and ``predict`` never reads."""
+
+
+@dataclass(frozen=True)
+class WrittenZip:
+    """A zip that the kit has written; as text a sentence.
+
+    Attributes:
+        path: the zip.
+        bytes: its size.
+        sha256: the SHA-256 of the file; equal for equal content.
+        members: the names in it.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.path} has {self.bytes:,} bytes: {', '.join(self.members)}; sha256 {self.sha256}."
 
 
 def check_archive(path: Path, size_limit: int, name: str | None = None) -> list[zipfile.ZipInfo]:

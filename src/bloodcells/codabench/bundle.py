@@ -13,14 +13,13 @@ import yaml
 from PIL import Image
 from repro_zipfile import ReproducibleZipFile
 
-from bloodcells.codabench.archive import check_archive
+from bloodcells.codabench.archive import WrittenZip, check_archive
 from bloodcells.codabench.golden import golden_images
 from bloodcells.codabench.task import PARTS, Bundle, write_task
 from bloodcells.codabench.worker import score
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
-from bloodcells.errors import KitError
-from bloodcells.files import replacing, sha256_of
+from bloodcells.files import refuse_to_overwrite, replacing, sha256_of
 from bloodcells.measuring.evaluation import METRICS
 from bloodcells.shipped import shipped
 
@@ -33,21 +32,13 @@ OPENS = "2024-01-01 00:00:00"
 
 
 @dataclass(frozen=True)
-class BundleSummary:
-    """A written bundle.
+class BundleSummary(WrittenZip):
+    """A written bundle, equal for equal cells and an equal solution.
 
     Attributes:
-        path: the zip.
-        bytes: its size.
-        sha256: the SHA-256 of the file; equal for equal cells and an equal solution.
-        members: the names in it.
         scores: the scores of the sample solution, run by the local worker in this very bundle.
     """
 
-    path: Path
-    bytes: int
-    sha256: str
-    members: tuple[str, ...]
     scores: dict[str, float]
 
 
@@ -66,8 +57,7 @@ def write_bundle(cells: CellSet, solution: Path, out: Path, force: bool = False)
     Raises:
         KitError: ``out`` exists, or the solution is not fit or does not score.
     """
-    if out.exists() and not force:
-        raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
+    refuse_to_overwrite(out, force)
     check_archive(solution, cells.competition.size_limit)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -10,17 +10,17 @@ from typing import Any
 
 from repro_zipfile import ReproducibleZipFile
 
-from bloodcells.codabench.archive import check_archive, extract
+from bloodcells.codabench.archive import WrittenZip, check_archive, extract
 from bloodcells.codabench.golden import golden_images
 from bloodcells.codabench.isolation import Machine
 from bloodcells.codabench.modelfiles import Damaged, check_weights
 from bloodcells.codabench.rehearsal import rehearse
 from bloodcells.competition import Competition
 from bloodcells.errors import KitError
-from bloodcells.files import WEIGHTS, replacing, sha256_of, write_json
+from bloodcells.files import WEIGHTS, refuse_to_overwrite, replacing, sha256_of, write_json
 from bloodcells.network.ensemble import Ensemble
 from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities, tempered
-from bloodcells.run import Config, Run
+from bloodcells.run import Run
 from bloodcells.shipped import shipped
 
 FLATBUFFER = "network.tflite"
@@ -33,22 +33,14 @@ _OF_A_MEMBER = ("working_size", "dropout", "backbone", "flatbuffer", "weights", 
 
 
 @dataclass(frozen=True)
-class PackageSummary:
+class PackageSummary(WrittenZip):
     """A packed submission.
 
     Attributes:
-        path: the zip.
-        bytes: its size.
-        sha256: the SHA-256 of the file; equal for equal content.
-        members: the names in it.
         projected_seconds: what a prediction run over the competition's hidden set would take on this machine.
         gate: only images whose first view is less sure than this get further views; None: all images get them.
     """
 
-    path: Path
-    bytes: int
-    sha256: str
-    members: tuple[str, ...]
     projected_seconds: float
     gate: float | None
 
@@ -105,8 +97,7 @@ def package_ensemble(
 
 
 def _refuse_request(out: Path, tta_level: int, force: bool, backend: str) -> None:
-    if out.exists() and not force:
-        raise KitError(f"{out} exists already. Choose another name with --out, or replace it with --force.")
+    refuse_to_overwrite(out, force)
     if tta_level not in range(len(TTA_VIEWS)):
         raise KitError(f"unknown TTA level: expected 0, 1 or 2, got {tta_level}. Choose one with --tta.")
     if backend not in BACKENDS:
@@ -120,7 +111,7 @@ def _package(
     _refuse_missing(files, runs)
     for run in runs:
         _check_run_weights(run)
-    settings, competition = _settings(runs, tta_level, backend, gate, temperature), runs[0].read(Config).competition
+    settings, competition = _settings(runs, tta_level, backend, gate, temperature), runs[0].config.competition
     networks = [run.network() for run in runs]
     network = networks[0] if len(networks) == 1 else Ensemble(networks)
     settings["golden"] = _golden_outputs(network, settings)
@@ -140,7 +131,7 @@ def _package(
 
 
 def _refuse_unequal(folders: Sequence[Path]) -> None:
-    known = [Run(folder).read(Config).competition for folder in folders]
+    known = [Run(folder).config.competition for folder in folders]
     for folder, own in zip(folders, known, strict=True):
         wanted = known[0]
         if (own.classes, own.image_size) != (wanted.classes, wanted.image_size):
@@ -204,7 +195,7 @@ def _settings(
     places = zip(runs, _names(WEIGHTS, len(runs)), _names(FLATBUFFER, len(runs)), strict=True)
     members = [
         {
-            "image_size": (config := run.read(Config)).competition.image_size,
+            "image_size": (config := run.config).competition.image_size,
             "working_size": config.recipe.working_size,
             "dropout": config.recipe.dropout,
             "backbone": config.recipe.backbone,

@@ -10,7 +10,7 @@ import numpy as np
 from bloodcells.data.classes import matched, spelled
 from bloodcells.data.sources.csv_table import read_rows
 from bloodcells.errors import KitError, say
-from bloodcells.files import replacing, write_csv
+from bloodcells.files import refuse_to_overwrite, replacing, write_csv
 
 FORMS = ("index", "name", "proba")
 
@@ -79,8 +79,7 @@ def refuse_to_write(path: Path, force: bool) -> None:
     """
     if path.suffix not in (".csv", ".npy"):
         raise KitError(f"cannot write predictions to {path}: expected .csv or .npy, got {path.suffix!r}. Rename it.")
-    if path.exists() and not force:
-        raise KitError(f"{path} exists already. Choose another name with --out, or replace it with --force.")
+    refuse_to_overwrite(path, force)
 
 
 def rows_of(layout: Layout, names: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:

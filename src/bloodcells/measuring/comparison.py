@@ -144,7 +144,7 @@ def _answers(folder: Path, name: str) -> Answers:
         if is_complete(errors) and counts == wrong:
             sha256 = {row.set: row.cells_sha256 for row in rows if (row.part, row.views) == ("holdout", views)}
             numbers = run.read_split().holdout
-            return Answers(name, run.read(Config), run.rows(Epoch), metrics, errors["holdout"], sha256, numbers)
+            return Answers(name, run.config, run.rows(Epoch), metrics, errors["holdout"], sha256, numbers)
     raise KitError(
         f"{folder} does not say which images of its hold-out are wrong: expected the errors.npz and evaluation.json of "
         f"one evaluation by this kit, got {'others' if rows else 'none'}. Run bloodcells evaluate --run {folder} again."

@@ -133,6 +133,11 @@ class Run:
         others = (self.weights, self.submission, self.report, self.score(""), self.checkpoint(0).parent)
         claim(self.folder, names | {path.name for path in others} | {_SPLIT, _DECISIONS})
 
+    @property
+    def config(self) -> Config:
+        """What the run was asked for; a KitError where none has begun."""
+        return self.read(Config)
+
     def holds(self, kind: type) -> bool:
         """Whether the file of a kind of record is there. With `Config` the run has begun."""
         return self._path(kind).exists()
@@ -177,7 +182,7 @@ class Run:
             self.write(environment)
             self.write(config)  # last: it says that a run is here
             return
-        wanted, found = config.identity, self.read(Config).identity
+        wanted, found = config.identity, self.config.identity
         for key, value in wanted.items():
             if found[key] != value:
                 raise KitError(
@@ -188,7 +193,7 @@ class Run:
 
     def note_commands(self, *commands: str) -> None:
         """Record commands that went on with the run, where they are not recorded yet."""
-        config = self.read(Config)
+        config = self.config
         noted = tuple(dict.fromkeys((*config.commands, *commands)))
         if noted != config.commands:
             self.write(replace(config, commands=noted))
@@ -277,7 +282,7 @@ class Run:
         Raises:
             KitError: the run is not complete, or its weights are truncated or of another network.
         """
-        config = self.read(Config)
+        config = self.config
         if not self.weights.exists():
             finish = f": {config.commands[0]}" if config.commands else "."
             raise KitError(f"{self.folder} is not trained to its end: expected {WEIGHTS}. Finish its training{finish}")
@@ -300,7 +305,7 @@ class Run:
     def read_errors(self) -> dict[str, dict[str, Errors]]:
         """The errors by part and set; empty where they were not kept, without validation in an earlier kit's record."""
         path = self._path(Errors)
-        return read_errors(path, self.read(Config).competition, self.read_split()) if path.exists() else {}
+        return read_errors(path, self.config.competition, self.read_split()) if path.exists() else {}
 
     def write_errors(self, by_part: Mapping[str, Mapping[str, Errors]]) -> None:
         """Keep the errors of each part but training, and each of ``SETS``."""
@@ -314,7 +319,7 @@ class Run:
                     beside.write_bytes(self._path(kind).read_bytes())
             else:
                 out._path(kind).unlink(missing_ok=True)
-        config = self.read(Config).without_folders()
+        config = self.config.without_folders()
         out.write(replace(config, note=note or config.note))
 
     def _path(self, kind: type) -> Path:

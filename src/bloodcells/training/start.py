@@ -64,7 +64,7 @@ def starting_point(init: str, data: str, run: Path | None = None, backbone: str 
         return init
     without_download = "kit" if backbone == DEFAULT_BACKBONE else "scratch"
     if run is not None and Run(run).holds(Config):
-        return Run(run).read(Config).recipe.init
+        return Run(run).config.recipe.init
     if data == "synthetic":
         return without_download
     try:
@@ -129,7 +129,7 @@ def tells_apart(path: Path, classes: Sequence[str]) -> bool:
     """Whether the trained weights at ``path`` are of these classes: by name where their run says it, else by number."""
     run = Run(path.parent)
     if path == run.weights and run.holds(Config):
-        return [*map(spelled, run.read(Config).competition.classes)] == [*map(spelled, classes)]
+        return [*map(spelled, run.config.competition.classes)] == [*map(spelled, classes)]
     return _classes_in(path) == len(classes)
 
 

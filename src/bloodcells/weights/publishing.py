@@ -12,7 +12,7 @@ from bloodcells.codabench.golden import golden_images
 from bloodcells.errors import KitError
 from bloodcells.files import replacing, sha256_of
 from bloodcells.network.inference import predict_probabilities
-from bloodcells.run import Config, HandedOn, Measurement, Run
+from bloodcells.run import HandedOn, Measurement, Run
 from bloodcells.weights.loading import read_network
 
 
@@ -36,7 +36,7 @@ def publish_weights(folder: Path, out: Path, force: bool = False, note: str = ""
         raise KitError(f"{folder} is not published: expected a run that was evaluated, got no figures. Evaluate it.")
     if not published.weights.exists():
         published.claim()
-    config = run.read(Config)
+    config = run.config
     images = golden_images(config.competition.image_size)
     with replacing(published.weights) as beside:
         _write_half(run.weights, beside)
