@@ -14,6 +14,7 @@ from invented_runs import ENVIRONMENT, begun_run
 from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
+from bloodcells.data.white_balance import typical_ground
 from bloodcells.errors import KitError, OutOfTime
 from bloodcells.files import WEIGHTS
 from bloodcells.network.network import backbone_of, build_network
@@ -61,6 +62,7 @@ def test_a_run_folder_tells_the_whole_run(complete, cells):
     config = Run(complete).read(Config)
     assert config.data_sha256 == cells.sha256
     assert config.recipe == CONFIG
+    assert config.ground == typical_ground(cells.images)
     assert Run(complete).read(Environment).backend == "tensorflow"
     records = Run(complete).rows(Epoch)
     assert [record.epoch for record in records] == [1, 2, 3]
@@ -114,7 +116,8 @@ def test_after_the_minutes_it_stops_at_the_end_of_an_epoch(cells, tmp_path):
     assert not Run(tmp_path).weights.exists()
 
 
-def test_a_complete_run_is_used_and_not_trained_again(complete, cells, capsys):
+def test_a_complete_run_is_used_and_not_trained_again(complete, cells, monkeypatch, capsys):
+    monkeypatch.setattr(training, "typical_ground", None)  # its ground is recorded
     before = (complete / "metrics.jsonl").read_bytes()
     training.train(cells, {"clean": cells}, CONFIG, complete)
     assert "is trained already" in capsys.readouterr().out

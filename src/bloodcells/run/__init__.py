@@ -23,26 +23,7 @@ from bloodcells.run.records import (
 )
 
 __all__ = [
-    "FROM_PYTHON",
-    "IN_ONE_GO",
-    "SETS",
-    "CleaningCounts",
-    "Config",
-    "Environment",
-    "Epoch",
-    "Errors",
-    "Gate",
-    "GateEffect",
-    "HandedOn",
-    "Measurement",
-    "MedmnistC",
-    "Metrics",
-    "Request",
-    "Run",
-    "Sitting",
-    "Summary",
-    "Temperature",
-    "TemperatureEffect",
-    "is_complete",
-    "metrics_by_set",
-]
+    "FROM_PYTHON", "IN_ONE_GO", "SETS", "CleaningCounts", "Config", "Environment", "Epoch", "Errors", "Gate",
+    "GateEffect", "HandedOn", "Measurement", "MedmnistC", "Metrics", "Request", "Run", "Sitting", "Summary",
+    "Temperature", "TemperatureEffect", "is_complete", "metrics_by_set",
+]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from bloodcells import __version__
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
-from bloodcells.data.white_balance import typical_ground
+from bloodcells.data.white_balance import Colour
 from bloodcells.decoding import Count
 from bloodcells.environment import checkout_commit
 from bloodcells.files import expanded
@@ -90,8 +90,10 @@ class Config:
     ground: tuple[_Channel, _Channel, _Channel] | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe, training: CellSet, request: Request, decisions_sha256: str | None = None) -> "Config":
-        """The config of a run that begins now."""
+    def of(
+        cls, recipe: Recipe, training: CellSet, request: Request, decisions_sha256: str | None, ground: Colour | None
+    ) -> "Config":
+        """The config of a run that begins now, or goes on: then it has its ``ground`` already, which takes seconds."""
         return cls(
             recipe=recipe,
             recipe_name=request.recipe,
@@ -103,7 +105,7 @@ class Config:
             data_sha256=training.sha256,
             data_origin=training.origin,
             decisions_sha256=decisions_sha256,
-            ground=typical_ground(training.images),
+            ground=ground,
         )
 
     @property

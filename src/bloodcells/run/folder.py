@@ -43,16 +43,7 @@ from bloodcells.files import MARK, WEIGHTS, claim, read_json, read_json_lines, r
 from bloodcells.network.inference import TTA_VIEWS, predict_probabilities, tempered
 from bloodcells.run.config import Config, Environment
 from bloodcells.run.errors import Errors, read_errors, write_errors
-from bloodcells.run.records import (
-    CleaningCounts,
-    Epoch,
-    Gate,
-    HandedOn,
-    Measurement,
-    MedmnistC,
-    Summary,
-    Temperature,
-)
+from bloodcells.run.records import CleaningCounts, Epoch, Gate, HandedOn, Measurement, MedmnistC, Summary, Temperature
 from bloodcells.weights.loading import read_network
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ import keras
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.competition import Competition
 from bloodcells.data.cells import CellSet
+from bloodcells.data.white_balance import typical_ground
 from bloodcells.decoding import decoded
 from bloodcells.environment import accelerators, describe_environment
 from bloodcells.errors import KitError, OutOfTime, say
@@ -64,7 +65,8 @@ def train(
             f"too few cells to train: expected at least a batch of {largest}, got {len(training)}. Add some."
         )
     run = Run(folder)
-    run.begin(Config.of(recipe, training, sitting.request, run.decisions_sha256), _environment())
+    ground = None if run.holds(Config) else typical_ground(training.images)
+    run.begin(Config.of(recipe, training, sitting.request, run.decisions_sha256, ground), _environment())
     if run.weights.exists():
         say(f"{folder} is trained already; its weights are used.")
         return run.network()
