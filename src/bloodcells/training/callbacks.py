@@ -77,7 +77,8 @@ class StopInTime(keras.callbacks.Callback):
 class ShowProgress(keras.callbacks.Callback):
     """Shows phase, epoch and step, and about how many minutes the training still takes.
 
-    A step is expected to take as long for a pixel as those of this phase so far, measuring between epochs included.
+    The steps of this phase are expected to take as long as those so far, measuring between epochs included, and those
+    of later phases as much longer as `Phase.work_in_epoch` says.
     """
 
     def __init__(self, show: Show, recipe: Recipe, phase: int, cells: int) -> None:
@@ -85,8 +86,8 @@ class ShowProgress(keras.callbacks.Callback):
         super().__init__()
         self.show = show
         self.steps = recipe.phases[phase].steps_in_epoch(cells)
-        self.pixels = recipe.phases[phase].pixels_in_epoch(cells) / self.steps
-        self.left = sum(one.epochs * one.pixels_in_epoch(cells) for one in recipe.phases[phase:])
+        self.work = recipe.phases[phase].work_in_epoch(cells) / self.steps
+        self.left = sum(one.epochs * one.work_in_epoch(cells) for one in recipe.phases[phase:])
         self.before = sum(one.epochs for one in recipe.phases[:phase])
         self.place = f"phase {phase + 1} of {len(recipe.phases)} ({recipe.phases[phase].name}), epoch"
         self.epochs, self.trained = recipe.epochs, 0
@@ -104,8 +105,8 @@ class ShowProgress(keras.callbacks.Callback):
         step = f"{self.place} {self.epoch + 1} of {self.epochs}"
         remark = f"loss {float((logs or {})['loss']):.3f}"
         if self.trained > 1:
-            speed = (self.trained - 1) * self.pixels / max(now - self.began, 1e-9)
-            done = ((self.epoch - self.before) * self.steps + batch + 1) * self.pixels
+            speed = (self.trained - 1) * self.work / max(now - self.began, 1e-9)
+            done = ((self.epoch - self.before) * self.steps + batch + 1) * self.work
             remark += f", about {max(1, round((self.left - done) / speed / 60))} min of training left"
         self.show(step, batch + 1, self.steps, remark)
 
