@@ -9,7 +9,13 @@ from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_text
 from bloodcells.measuring.external import Share
 from bloodcells.network.inference import TTA_VIEWS
-from bloodcells.pages.tables import errors_table, markdown_table, metrics_table, phases_table, temperature_table
+from bloodcells.pages.tables import (
+    errors_by_corruption_table,
+    markdown_table,
+    metrics_table,
+    phases_table,
+    temperature_table,
+)
 from bloodcells.pages.words import VIEWS, hardware
 from bloodcells.run import Config, Environment, Epoch, Gate, HandedOn, Measurement, MedmnistC, Run, Temperature
 from reports.make.external_page import SOURCE, errors_in_words, recall_table, scales_in_words
@@ -81,7 +87,7 @@ first view get the other views of level {TTA_VIEWS.index(gate.views)} ({VIEWS[ga
 *Probabilities at the temperature that was chosen on the validation cells, with {VIEWS[temperature.views]}. `package`
 and `predict` apply it; it changes no label.*
 
-{errors_table([row])}
+{errors_by_corruption_table([row])}
 *MedMNIST-C: balanced errors in per cent on {medmnist.images} hold-out cells, single views, mean over five
 severities; mean accuracy {medmnist.accuracy:.4f}. The published rows are for 224 px, and JPEG and pixelate are
 harder at 96 px: rows to stand beside, not to beat.*

@@ -15,7 +15,7 @@ from bloodcells.cleaning import CleaningSettings, CleaningTable, examine
 from bloodcells.cleaning.table import TABLE_FILES
 from bloodcells.codabench.packager import MODEL, package
 from bloodcells.codabench.worker import score
-from bloodcells.corruption.composite import corrupt
+from bloodcells.corruption.composite import CORRUPTION_SEEDS, corrupt
 from bloodcells.corruption.corruption_error import ErrorRow, balanced_error, error_row, errors_by_severity
 from bloodcells.data.cells import CellSet
 from bloodcells.data.splitting import PARTS, Split, split_cells
@@ -50,9 +50,6 @@ from bloodcells.shipped import shipped
 
 SPLIT_SEED = 0
 """One split for all runs: a hold-out that moved with a run's seed would end up in another run's training."""
-
-CORRUPTION_SEEDS = {"validation": 1, "holdout": 2}
-"""The composite corruption of each part is frozen: the same for every run on the same cells."""
 
 STEPS = ("clean and split", "train", "evaluate", "package and score", "report")
 """Of `walk`, and after it the page, which the command line draws."""

@@ -27,9 +27,11 @@ from bloodcells.pages.ablation_plots import (
     families_heat_map,
     medmnist_heat_map,
 )
-from bloodcells.pages.ablation_tables import corruption_errors_table, unfinished_in_words
+from bloodcells.pages.ablation_tables import unfinished_in_words
+from bloodcells.pages.galleries import one_of_each_class
 from bloodcells.pages.palette import ARM_COLOURS, arm_colour
 from bloodcells.pages.record import read_records
+from bloodcells.pages.tables import error_means_table, errors_by_corruption_table
 
 pytestmark = pytest.mark.draws
 
@@ -78,10 +80,10 @@ def test_every_picture_is_written_and_shown(page):
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     pictures = [path.name for path in page.iterdir() if path.suffix in (".png", ".jpg")]
     assert sorted(shown) == sorted(pictures)
-    assert {f"gallery_{arm}.jpg" for arm in ARMS} < set(shown)
+    assert {f"{kind}_{arm}.jpg" for arm in ARMS for kind in ("gallery", "cell")} < set(shown)
     for name in shown:
         with Image.open(page / name) as picture:
-            assert min(picture.size) >= 240
+            assert min(picture.size) >= (96 if name.startswith("cell_") else 240)
             assert (page / name).stat().st_size < 300_000
 
 
@@ -104,6 +106,18 @@ def test_the_page_names_what_it_rests_on(page):
     facts += ["doi:10.1002/sim.2532", "| AlexNet, published | 1.84 |", "Best on the composite set: **`chain`"]
     for fact in facts:
         assert fact in text
+
+
+def test_what_an_arm_does_to_a_cell_stands_beside_its_effect(page, cells, summary):
+    text = (page / "index.md").read_text(encoding="utf-8")
+    chain = summary.arms[0].difference["composite"]
+    effect = f"| {100 * chain.mean:+.1f} ({100 * chain.low:+.1f} to {100 * chain.high:+.1f}) |"
+    assert f"| `chain` | ![One cell under chain](cell_chain.jpg) {effect}" in text
+    with Image.open(page / "cell_chain.jpg") as picture:
+        shown = np.asarray(picture).astype(int)
+    negative = 255 - one_of_each_class(cells)[1].astype(int)
+    for left in (0, 100, 200):
+        assert np.abs(shown[:, left : left + 96] - negative).mean() < 12
 
 
 def test_drawn_again_it_is_the_same(page, folder, tmp_path):
@@ -217,10 +231,20 @@ def test_names_keep_their_distance_and_their_order():
 
 
 def test_published_rows_stand_above_ours(summary):
-    lines = corruption_errors_table(summary).splitlines()
-    assert lines[2].startswith("| AlexNet, published |") and lines[2].endswith("| 11.25 | 1.00 | 1.00 |")
-    assert lines[3].startswith("| ResNet-18 (ImageNet), published |") and "| 10.99 | 1.27 |" in lines[3]
+    lines = error_means_table(arm.errors for arm in summary.arms).splitlines()
+    assert lines[2] == "| AlexNet, published | 1.84 | 11.25 | 1.00 | 1.00 |"
+    assert lines[3].startswith("| ResNet-18 (ImageNet), published | 0.98 | 10.99 | 1.27 |")
     assert [line.split(" | ")[0] for line in lines[4:]] == ["| chain", "| cutmix", "| flips", "| none"]
+
+
+def test_a_table_by_corruption_has_a_column_for_few_networks(page, summary):
+    lines = errors_by_corruption_table([summary.arms[0].errors]).splitlines()
+    assert lines[0] == "| corruption | AlexNet, published | ResNet-18 (ImageNet), published | chain |"
+    ours = f"{100 * summary.arms[0].errors.corrupted['pixelate']:.2f}"
+    assert f"| pixelate | 5.98 | 7.90 | {ours} |" in lines
+    assert [line.split(" | ")[0] for line in lines[-3:]] == ["| mean", "| BE", "| relative BE"]
+    head = "| corruption | AlexNet, published | ResNet-18 (ImageNet), published | chain | flips |"
+    assert head in (page / "index.md").read_text(encoding="utf-8")
 
 
 def test_every_arm_has_a_colour_of_its_own_in_its_figure():
@@ -234,9 +258,10 @@ def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(negatives, cell
         write_record(tmp_path, record)
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "gallery_stain.jpg").write_bytes(b"of an arm that is gone")
+    (tmp_path / "page" / "cell_stain.jpg").write_bytes(b"of an arm that is gone")
     draw_ablation(tmp_path, tmp_path / "page", {}, "Invented", cells)
-    galleries = {path.name for path in (tmp_path / "page").glob("gallery_*")}
-    assert galleries == {"gallery_flips.jpg", "gallery_cutmix.jpg"}
+    pictures = {path.name for path in (tmp_path / "page").glob("*.jpg")}
+    assert pictures == {"gallery_flips.jpg", "gallery_cutmix.jpg"}
 
 
 def test_too_few_seeds_of_every_arm_are_told_at_once(invent_arms):

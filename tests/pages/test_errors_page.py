@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from competitions import BLOOD
 
+from bloodcells.corruption.composite import CORRUPTION_SEEDS, draw_chain, words
 from bloodcells.errors import KitError
 from bloodcells.pages import embedded
 from bloodcells.pages.errors_page import errors_page
 from bloodcells.pages.record import read_record, run_record
 from bloodcells.pages.run_page import draw_run
+from bloodcells.pages.tables import corruption_in_words
 from bloodcells.run import Run
 
 pytestmark = pytest.mark.draws
@@ -31,6 +33,19 @@ def test_every_wrong_picture_is_there_with_its_classes_chain_confidence_and_numb
     assert f"{names}smear, then jpeg<br>validation, image 3</figcaption>" in text
     assert f"{names}smear, then jpeg<br>hold-out, image 23</figcaption>" in text
     assert f"{names}as it is<br>hold-out, image 23</figcaption>" in text
+
+
+def test_the_strength_of_each_corruption_is_told_where_the_composite_draws_the_same_chain(run_folder: Path) -> None:
+    run, place = Run(run_folder), 7
+    chain = draw_chain(CORRUPTION_SEEDS["holdout"], place)
+    assert min(step.strength for step in chain) >= 0 and max(step.strength for step in chain) <= 0.6
+    by_part = run.read_errors()
+    composite = by_part["holdout"]["composite"]
+    drawn = np.array(["+".join(words(chain)), *composite.corruptions[1:]])
+    by_part["holdout"]["composite"] = replace(composite, corruptions=drawn)
+    page = errors_page(run_record(run_folder), by_part, vars(run.read_split()))
+    assert ", then ".join(f"{corruption_in_words(step.name)} {step.strength:.2f}" for step in chain) in page
+    assert "<br>smear, then jpeg<br>" in page
 
 
 def test_a_corrupted_picture_stands_beside_what_it_was(text: str) -> None:

@@ -9,14 +9,21 @@ from bloodcells.corruption.composite import CORRUPTIONS, corrupt
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, Smear, draw_smear
 from bloodcells.pages.galleries import (
+    augmented_views,
     cells_by_class,
     clean_beside_composite,
     dropped_images,
     each_corruption,
+    errors_with_maps,
     one_of_each_class,
     policy_gallery,
     policy_views,
+    side_by_side,
 )
+from bloodcells.run import Errors
+
+LEGIBLE = 9.5
+"""Points: letters of 13 pixels at the 100 dots an inch that are published."""
 
 pytestmark = pytest.mark.draws
 
@@ -77,7 +84,7 @@ def test_policies_are_shown_below_the_same_cells(cells: CellSet) -> None:
 def test_views_of_a_policy_are_shown_below_a_cell_of_each_class(cells: CellSet) -> None:
     shown = one_of_each_class(cells)
     assert all(is_of_class(cells, image, label) for label, image in enumerate(shown))
-    (axes,) = policy_views(shown, "flips", "flips", views=3).axes
+    (axes,) = policy_views(shown, augmented_views(shown, "flips", views=3), "flips").axes
     assert names(axes) == ["as it is", "view 1", "view 2", "view 3"]
     for column, image in enumerate(shown):
         np.testing.assert_array_equal(tile(axes, 0, column), image)
@@ -109,3 +116,55 @@ def test_each_corruption_is_shown_at_both_ends_and_named(cells):
     named = [axes.get_title() for axes in panels if axes.get_title()]
     assert len(named) == len(CORRUPTIONS) and "gaussian blur" in named
     assert {axes.images[0].get_array().shape for axes in panels if axes.images} == {(96, 96 + 4 + 96, 3)}
+
+
+@pytest.fixture(scope="module")
+def wrong(cells: CellSet) -> dict[str, Errors]:
+    """Five errors of clean cells, and three of corrupted ones."""
+    clean = cells.take(np.arange(8))
+    return {"clean": _errors(clean, clean, 5), "composite": _errors(clean, corrupt(clean, seed=2), 3)}
+
+
+def _errors(clean: CellSet, seen: CellSet, count: int) -> Errors:
+    names = np.full(len(seen), "") if seen.corruptions is None else seen.corruptions
+    return Errors(
+        images=seen.images[:count], labels=seen.labels[:count], predicted=(seen.labels[:count] + 1) % 8,
+        confidence=np.linspace(0.9, 0.5, count).astype(np.float32), maps=np.full((count, 6, 6), 0.5),
+        originals=clean.images[:count], places=np.arange(count), corruptions=names[:count],
+    )  # fmt: skip
+
+
+def test_an_error_stands_behind_its_original_with_its_corruptions_and_a_scale(cells: CellSet, wrong) -> None:
+    figure = errors_with_maps(wrong, BLOOD.classes, "errors")
+    clean, composite, scale = figure.subfigs
+    assert clean.get_suptitle() == "clean: what the network saw, where it looked"
+    assert composite.get_suptitle() == "composite: as it was, corrupted, where it looked"
+    axes = composite.axes[0]
+    np.testing.assert_array_equal(
+        axes.images[0].get_array()[:, :196], side_by_side([cells.images[0], wrong["composite"].images[0]])
+    )
+    truth, taken = BLOOD.classes[cells.labels[0]], BLOOD.classes[(cells.labels[0] + 1) % 8]
+    chain = str(wrong["composite"].corruptions[0]).replace("_", " ").replace("+", ", ")
+    assert axes.get_title("left") == f"{truth},\ntaken for {taken} 0.90\n{chain}"
+    assert clean.axes[0].get_title("left") == f"{truth},\ntaken for {taken} 0.90"
+    ends = [label.get_text() for label in scale.axes[0].get_xticklabels()]
+    assert ends == ["nothing spoke for the wrong class", "the most did"]
+
+
+def test_the_words_of_an_error_are_legible_and_apart(wrong) -> None:
+    figure = errors_with_maps(wrong, BLOOD.classes, "errors")
+    figure.draw_without_rendering()
+    titles = [axes.title if axes.get_title() else axes._left_title for part in figure.subfigs for axes in part.axes]
+    boxes = [title.get_window_extent() for title in titles if title.get_text()]
+    assert len(boxes) == 8 and all(title.get_fontsize() >= LEGIBLE for title in titles)
+    assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+def test_errors_that_an_earlier_kit_kept_are_drawn_without_what_it_did_not_keep(wrong) -> None:
+    kept = wrong["composite"]
+    old = Errors.of_an_earlier_kit(kept.images, kept.labels, kept.predicted, kept.confidence, kept.maps)
+    (part, _) = errors_with_maps({"composite": old}, BLOOD.classes, "errors").subfigs
+    assert part.get_suptitle() == "composite: what the network saw, where it looked"
+    np.testing.assert_array_equal(part.axes[0].images[0].get_array()[:, :96], kept.images[0])
+    assert part.axes[0].get_title("left").count("\n") == 1

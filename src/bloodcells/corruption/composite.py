@@ -25,6 +25,8 @@ from bloodcells.corruption import colours, degradations, obstructions, warps
 from bloodcells.data.cells import CellSet
 from bloodcells.data.jpeg import through_jpeg
 
+CORRUPTION_SEEDS = {"validation": 1, "holdout": 2}
+"""The composite corruption of each part is frozen: the same for every run on the same cells."""
 LENGTHS = {1: 0.50, 2: 0.35, 3: 0.15}
 """How many corruptions an image gets: probability of each count."""
 STRENGTHS = (0.0, 0.6)
@@ -47,9 +49,13 @@ HELD_OUT = "slide"
 
 @dataclass(frozen=True)
 class Step:
-    """One corruption as it was drawn: its name in ``CORRUPTIONS`` and the parameters of its function."""
+    """One corruption as it was drawn: its name in ``CORRUPTIONS``, its strength and the parameters of its function.
+
+    The strength, 0..1, tells how far towards the harsh ends of their ranges the parameters lie.
+    """
 
     name: str
+    strength: float
     parameters: Mapping[str, Any]
 
 
@@ -316,4 +322,4 @@ def _weighted_order(weights: Mapping[Any, float], rng: np.random.Generator) -> l
 def _draw_step(family: str, strength: float, rng: np.random.Generator) -> Step:
     members = FAMILIES[family]
     name = list(members)[int(rng.random() * len(members))]
-    return Step(name, members[name].draw(Draw(rng, strength)))
+    return Step(name, strength, members[name].draw(Draw(rng, strength)))

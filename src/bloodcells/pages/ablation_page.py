@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bloodcells.ablation.arms import changes_recipe, describe_arm
+import numpy as np
+
+from bloodcells.ablation.arms import changes_recipe
 from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import AblationSummary, ArmSummary, summarise
 from bloodcells.augmentation.policies import POLICIES
@@ -16,18 +18,19 @@ from bloodcells.pages import ablation_plots, plots
 from bloodcells.pages.ablation_plots import Near
 from bloodcells.pages.ablation_tables import (
     arms_table,
-    corruption_errors_table,
+    effects_table,
     points,
     seed_counts_in_words,
     throughput_table,
     unfinished_paragraph,
 )
-from bloodcells.pages.galleries import one_of_each_class, policy_views
-from bloodcells.pages.tables import markdown_table, pairs_table
+from bloodcells.pages.galleries import augmented_views, one_of_each_class, policy_views, side_by_side
+from bloodcells.pages.tables import error_means_table, errors_by_corruption_table, pairs_table
 from bloodcells.pages.words import hardware
 
 VIEWS = 4
 """Augmented views of a cell in an arm's gallery."""
+_CELL, _IN_A_STRIP = 1, 3  # which of the cells of the gallery stands beside an arm's effect, and how often
 
 
 def draw_ablation(folder: Path, out: Path, near: Near, title: str, cells: CellSet | None = None) -> Path:
@@ -53,12 +56,15 @@ def draw_ablation(folder: Path, out: Path, near: Near, title: str, cells: CellSe
     """
     ablation_plots.check_near(near)
     summary = summarise(read_records(folder))
-    figures, galleries = _figures(summary, near), _galleries(summary.arms, cells)
-    for name in {_gallery_file(arm) for arm in POLICIES} - {*galleries}:
+    figures = _figures(summary, near)
+    galleries, strips = _pictures_of_cells(summary.arms, cells)
+    for name in {file(arm) for file in (_gallery_file, _strip_file) for arm in POLICIES} - {*galleries, *strips}:
         (out / name).unlink(missing_ok=True)
     for name, figure in galleries.items():
         plots.save_contact_sheet(figure, out / name)
-    return _write(out, summary, near, title, figures, list(galleries))
+    for name, strip in strips.items():
+        plots.save_picture(strip, out / name)
+    return _write(out, summary, near, title, figures)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class _Marks:
 def redraw_ablation(folder: Path) -> Path:
     """Draw a published page again where it lies, from ``records/`` and the marks of ``ablation.json`` beside it.
 
-    Its galleries stay as they are: they show cells, which no record holds.
+    The pictures of cells stay as they are: no record holds cells.
 
     Raises:
         KitError: a record is missing or damaged.
@@ -84,14 +90,20 @@ def redraw_ablation(folder: Path) -> Path:
     summary = summarise(read_records(folder))
     path = folder / "ablation.json"
     marks: _Marks = read_as(_Marks, read_json(path), path)
-    galleries = [name for arm in summary.arms if (folder / (name := _gallery_file(arm.arm))).exists()]
-    return _write(folder, summary, marks.near, marks.competition, _figures(summary, marks.near), galleries)
+    return _write(folder, summary, marks.near, marks.competition, _figures(summary, marks.near))
 
 
-def ablation_page(summary: AblationSummary, title: str, galleries: Sequence[str]) -> str:
-    """The page in Markdown; ``title`` is the competition's, ``galleries`` are names of pictures beside it."""
-    sections = (_head(summary, title), _results(summary), _arms(summary), _by_corruption(summary), _cost(summary),
-                _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
+def ablation_page(summary: AblationSummary, title: str, galleries: Mapping[str, str], strips: Mapping[str, str]) -> str:
+    """The page in Markdown.
+
+    Args:
+        summary: of the ablation.
+        title: the competition's.
+        galleries: by arm, names of pictures beside the page that show what it does to a cell of each class.
+        strips: by arm, names of those that show what it does to one cell.
+    """
+    sections = (_head(summary, title), _results(summary), _arms(summary, strips), _by_corruption(summary),
+                _cost(summary), _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
     return "\n".join(section for section in sections if section)
 
 
@@ -112,28 +124,38 @@ def _gallery_file(arm: str) -> str:
     return f"gallery_{arm}.jpg"
 
 
-def _write(
-    out: Path,
-    summary: AblationSummary,
-    near: Near,
-    title: str,
-    figures: Mapping[str, plots.Figure],
-    galleries: Sequence[str],
-) -> Path:
+def _strip_file(arm: str) -> str:
+    return f"cell_{arm}.jpg"
+
+
+def _write(out: Path, summary: AblationSummary, near: Near, title: str, figures: Mapping[str, plots.Figure]) -> Path:
+    """Write all but the pictures of cells, which lie in ``out`` already where there are any."""
     for name, figure in figures.items():
         plots.save_figure(figure, out / name)
     marks = {arm: sorted(near[arm]) for arm in sorted(near)}
     write_json(out / "ablation.json", {**summary.as_dict(), "competition": title, "near": marks})
-    write_text(out / "index.md", ablation_page(summary, title, galleries))
+    arms = [arm.arm for arm in summary.arms]
+    galleries, strips = (
+        {arm: file(arm) for arm in arms if (out / file(arm)).exists()} for file in (_gallery_file, _strip_file)
+    )
+    write_text(out / "index.md", ablation_page(summary, title, galleries, strips))
     return out / "index.md"
 
 
-def _galleries(arms: Sequence[ArmSummary], cells: CellSet | None) -> dict[str, plots.Figure]:
+def _pictures_of_cells(
+    arms: Sequence[ArmSummary], cells: CellSet | None
+) -> tuple[dict[str, plots.Figure], dict[str, np.ndarray]]:
+    """The galleries of the arms that are policies, by file, and their strips where only policies are compared."""
     if cells is None:
-        return {}
+        return {}, {}
     shown = one_of_each_class(cells)
-    policies = [arm.arm for arm in arms if arm.arm in POLICIES]
-    return {_gallery_file(policy): policy_views(shown, policy, policy, VIEWS) for policy in policies}
+    views = {arm.arm: augmented_views(shown, arm.arm, VIEWS) for arm in arms if arm.arm in POLICIES}
+    galleries = {_gallery_file(policy): policy_views(shown, own, policy) for policy, own in views.items()}
+    if changes_recipe([arm.arm for arm in arms]):
+        return galleries, {}
+    return galleries, {
+        _strip_file(policy): side_by_side([view[_CELL] for view in own[:_IN_A_STRIP]]) for policy, own in views.items()
+    }
 
 
 def _head(summary: AblationSummary, title: str) -> str:
@@ -179,14 +201,16 @@ than once in twenty experiments.*
 """
 
 
-def _arms(summary: AblationSummary) -> str:
-    described = [(f"`{one.arm}`", words) for one in summary.arms if (words := describe_arm(one.arm))]
+def _arms(summary: AblationSummary, strips: Mapping[str, str]) -> str:
+    words = f"\n*The same cell under each arm, {_IN_A_STRIP} times.*\n" if strips else ""
     return f"""## The arms
 
-{markdown_table(("arm", "what it is"), described)}"""
+{effects_table(summary, strips)}{words}"""
 
 
 def _by_corruption(summary: AblationSummary) -> str:
+    named = {arm.arm: arm.errors for arm in summary.arms}
+    chosen = [named[arm] for arm in dict.fromkeys((summary.arms[0].arm, summary.baseline)) if arm in named]
     return f"""## By corruption
 
 ![Balanced accuracy of each arm under each corruption of MedMNIST-C](medmnist_c.png)
@@ -198,11 +222,15 @@ them, so a column is no corruption alone. Benchmark and training share no code; 
 is nevertheless near to what is tested, in another form whose range may overlap, and the arm's figure there says less
 about the unknown. `full` was made wider where validation cells under these families were hardest.*
 
-{corruption_errors_table(summary)}
-*Balanced errors in per cent, mean over severities and seeds; BE and relative BE after Di Salvo, Doerrich and Ledig,
-MedMNIST-C (arXiv:2406.17536), whose rows for networks trained and tested at 224 px stand on top. Ours are measured on
-{summary.images["medmnist_c"]} cells of 96 px with corruptions written anew, of which JPEG and pixelate are harder here:
-rows to stand beside, not to beat.*
+{error_means_table(named.values())}
+*MedMNIST-C: balanced errors in per cent, mean over corruptions, severities and seeds; BE and relative BE after Di
+Salvo, Doerrich and Ledig, MedMNIST-C (arXiv:2406.17536), whose rows for networks trained and tested at 224 px stand on
+top. Ours are measured on {summary.images["medmnist_c"]} cells of 96 px with corruptions written anew, of which JPEG and
+pixelate are harder here: rows to stand beside, not to beat.*
+
+{errors_by_corruption_table(chosen)}
+*The same by corruption, for the published networks, the best arm and the one it is compared with; those of every arm
+are in the figure above and in [ablation.json](ablation.json).*
 """
 
 
@@ -221,12 +249,10 @@ training takes, training waits for it.*
 """
 
 
-def _gallery(galleries: Sequence[str]) -> str:
+def _gallery(galleries: Mapping[str, str]) -> str:
     if not galleries:
         return ""
-    pictures = "\n\n".join(
-        f"![Augmented views by {name.removeprefix('gallery_').removesuffix('.jpg')}]({name})" for name in galleries
-    )
+    pictures = "\n\n".join(f"![Augmented views by {arm}]({name})" for arm, name in galleries.items())
     return f"""## What the network sees
 
 {pictures}

@@ -1,10 +1,13 @@
 """Markdown tables of an ablation, and its figures in words."""
 
+from collections.abc import Mapping
+
+from bloodcells.ablation.arms import describe_arm
 from bloodcells.ablation.records import PAIRED_SETS
 from bloodcells.ablation.statistics import PairedDifference, Spread
 from bloodcells.ablation.summary import WANTED_SEEDS, AblationSummary
 from bloodcells.pages.ablation_plots import SET_NAMES
-from bloodcells.pages.tables import errors_table, markdown_table
+from bloodcells.pages.tables import markdown_table
 
 _SHOWN = ("composite", "clean", "medmnist_c")
 """What ranks the arms comes first: a phone shows it."""
@@ -22,9 +25,24 @@ def arms_table(summary: AblationSummary) -> str:
     return markdown_table([*columns, "seeds"], rows)
 
 
-def corruption_errors_table(summary: AblationSummary) -> str:
-    """Balanced errors of the arms in per cent, the published rows first."""
-    return errors_table([arm.errors for arm in summary.arms])
+def effects_table(summary: AblationSummary, pictures: Mapping[str, str]) -> str:
+    """What each arm does to a cell, beside what that does to the accuracy on corrupted cells.
+
+    ``pictures`` are files by arm; without any the table has no column for them.
+    """
+    columns = ("arm", *(["to one cell"] if pictures else []), f"composite, against {summary.baseline} (points)",
+               "what it is")  # fmt: skip
+    rows = [
+        (f"`{one.arm}`", *([_picture_of(one.arm, pictures)] if pictures else []), points(one.difference["composite"]),
+         words)
+        for one in summary.arms
+        if (words := describe_arm(one.arm))
+    ]  # fmt: skip
+    return markdown_table(columns, rows)
+
+
+def _picture_of(arm: str, pictures: Mapping[str, str]) -> str:
+    return f"![One cell under {arm}]({pictures[arm]})" if arm in pictures else ""
 
 
 def throughput_table(summary: AblationSummary) -> str:

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bloodcells.corruption.composite import CORRUPTION_SEEDS, draw_chain, words
 from bloodcells.pages.embedded import image_url, light_page, picture_url
 from bloodcells.pages.html_page import html_page
 from bloodcells.pages.record import RunRecord
+from bloodcells.pages.tables import corruption_in_words
 from bloodcells.pages.words import VIEWS
 from bloodcells.run import SETS, Errors, metrics_by_set
 
@@ -35,6 +37,7 @@ class _Wrong:
     taken: int
     confidence: float
     corruptions: tuple[str, ...]
+    strengths: tuple[float, ...]  # of the corruptions; empty where they are not known
     original: np.ndarray
     seen: np.ndarray
     map: np.ndarray
@@ -65,6 +68,7 @@ def _pictures(errors: Mapping[str, Mapping[str, Errors]], numbers: Mapping[str, 
     for part, by_set in errors.items():
         for of, found in by_set.items():
             for place, seen in enumerate(found.images):
+                corruptions = tuple(filter(None, str(found.corruptions[place]).split("+")))
                 yield _Wrong(
                     part=part,
                     set=of,
@@ -72,11 +76,25 @@ def _pictures(errors: Mapping[str, Mapping[str, Errors]], numbers: Mapping[str, 
                     truth=int(found.labels[place]),
                     taken=int(found.predicted[place]),
                     confidence=float(found.confidence[place]),
-                    corruptions=tuple(filter(None, str(found.corruptions[place]).split("+"))),
+                    corruptions=corruptions,
+                    strengths=_strengths(part, int(found.places[place]), corruptions),
                     original=found.originals[place],
                     seen=seen,
                     map=found.maps[place],
                 )
+
+
+def _strengths(part: str, place: int, corruptions: tuple[str, ...]) -> tuple[float, ...]:
+    """Those of the chain that the composite draws for the image at a ``place``; none where it draws another today."""
+    chain = draw_chain(CORRUPTION_SEEDS[part], place)
+    return tuple(step.strength for step in chain) if words(chain) == corruptions else ()
+
+
+def _chain_in_words(one: _Wrong) -> str:
+    names = [corruption_in_words(name) for name in one.corruptions]
+    if one.strengths:
+        names = [f"{name} {strength:.2f}" for name, strength in zip(names, one.strengths, strict=True)]
+    return ", then ".join(names) or "as it is"
 
 
 def _head(record: RunRecord, errors: Mapping[str, Mapping[str, Errors]], shown: int) -> str:
@@ -88,7 +106,8 @@ def _head(record: RunRecord, errors: Mapping[str, Mapping[str, Errors]], shown: 
         f"<header><p>{html.escape(record.config.competition.title)}, run {html.escape(record.run)}, "
         f"{VIEWS[record.summary.views]}</p><h1>{wrong:,} wrong predictions</h1>"
         "<p>Each picture is shown as it is, then as it was corrupted, then darkened where nothing spoke for the wrong "
-        "class (Grad-CAM on a coarse grid). The most confident errors come first. The number of a picture is the one "
+        "class (Grad-CAM on a coarse grid). The number behind a corruption is its strength, from 0 (its mildest) to 1. "
+        "The most confident errors come first. The number of a picture is the one "
         f"that the cleaning page and its decisions give it.{missing}</p></header>"
     )
 
@@ -134,7 +153,7 @@ def _filters(record: RunRecord, wrong: Sequence[_Wrong]) -> str:
         "set": ("cells", _SETS),
         "truth": ("true class", classes),
         "taken": ("taken for", classes),
-        "corruption": ("corruption", {name: name.replace("_", " ") for name in met}),
+        "corruption": ("corruption", {name: corruption_in_words(name) for name in met}),
     }
     selects = "".join(
         f'<label>{words}<select name="{name}"><option value="">all'
@@ -151,7 +170,6 @@ def _filters(record: RunRecord, wrong: Sequence[_Wrong]) -> str:
 
 def _card(one: _Wrong, classes: Sequence[str], quality: int) -> str:
     truth, taken = (html.escape(classes[label]) for label in (one.truth, one.taken))
-    chain = ", then ".join(name.replace("_", " ") for name in one.corruptions)
     data = {"part": one.part, "set": one.set, "truth": one.truth, "taken": one.taken,
             "corruptions": " ".join(one.corruptions), "confidence": f"{one.confidence:.4f}"}  # fmt: skip
     pictures = {"seen": picture_url(one.seen, quality), "map": _darkness(one.map)}
@@ -164,7 +182,7 @@ def _card(one: _Wrong, classes: Sequence[str], quality: int) -> str:
     return (
         f'<figure {attributes} style="{style}"><div role="img" aria-label="{truth}, taken for {taken}">{tiles}</div>'
         f"<figcaption><b>{truth}</b>taken for <b>{taken}</b> {100 * one.confidence:.0f}&nbsp;%<br>"
-        f"{chain or 'as it is'}<br>{_PARTS[one.part]}, image {one.number}</figcaption></figure>"
+        f"{_chain_in_words(one)}<br>{_PARTS[one.part]}, image {one.number}</figcaption></figure>"
     )
 
 

@@ -1,11 +1,11 @@
 """Contact sheets: what cells look like, what the cleaning found, what augmentation and corruption do to them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from bloodcells.cleaning import CleaningTable
 from bloodcells.cleaning.table import REASONS
@@ -19,6 +19,11 @@ from bloodcells.run import Errors
 
 _GAP = 4  # pixels between images
 _INCHES = 0.72  # side of an image on the page
+_SHEET = 8.2  # width of a sheet of errors, inches
+_ERROR, _HEADING, _SCALE = 1.95, 0.4, 0.5  # heights of a row of errors, of what stands above them, of the scale, inches
+_IN_A_ROW, _TILES = 2, 3  # errors, and pictures of each
+_CAPTION = 10  # points
+_MAP = "inferno"
 
 
 def cells_by_class(cells: CellSet, title: str, columns: int = 10, seed: int = 0) -> Figure:
@@ -49,13 +54,12 @@ def each_corruption(image: np.ndarray, title: str, columns: int = 6, seed: int =
     panels = figure.subplots(math.ceil(len(CORRUPTIONS) / columns), columns).ravel()
     for axes in panels:
         axes.axis("off")
-    gap = np.full((len(image), _GAP, 3), 255, np.uint8)
     for axes, (name, corruption) in zip(panels, CORRUPTIONS.items(), strict=False):
         mild, harsh = (
             corruption.apply(image, **corruption.draw(Draw(np.random.default_rng(seed), strength)))
             for strength in STRENGTHS
         )
-        axes.imshow(np.hstack([mild, gap, harsh]))
+        axes.imshow(side_by_side([mild, harsh]))
         axes.set_title(corruption_in_words(name), fontsize=10, pad=2)
     return figure
 
@@ -69,28 +73,34 @@ def policy_gallery(images: np.ndarray, policies: Sequence[str], title: str, seed
         title: the title of the sheet.
         seed: the seed of the augmentation.
     """
-    return _augmented_rows(images, {policy: (policy, seed) for policy in policies}, title)
+    rows = {policy: augmented_views(images, policy, 1, seed)[0] for policy in policies}
+    return _named_rows({"as it is": images, **rows}, len(images), title)
 
 
-def policy_views(images: np.ndarray, policy: str, title: str, views: int = 4, seed: int = 0) -> Figure:
-    """The images as they are, and below them several augmented views of each by one policy.
+def augmented_views(images: np.ndarray, policy: str, views: int = 4, seed: int = 0) -> list[np.ndarray]:
+    """The images under a policy, several times: (N, S, S, 3) uint8 each.
 
     Args:
-        images: (N, S, S, 3) uint8, N columns.
+        images: (N, S, S, 3) uint8; some policies mix them with one another.
         policy: name of an augmentation policy.
-        title: the title of the sheet.
-        views: rows of augmented images.
-        seed: the seed of the first row; the next ones follow.
+        views: how many times.
+        seed: the seed of the first view; the next ones follow.
     """
-    return _augmented_rows(images, {f"view {view + 1}": (policy, seed + view) for view in range(views)}, title)
-
-
-def _augmented_rows(images: np.ndarray, policies: Mapping[str, tuple[str, int]], title: str) -> Figure:
-    """The images, and below them a row for each name with its policy and seed."""
     from bloodcells.augmentation.pipeline import augmented_images  # imports Keras, which takes seconds
 
-    rows = {name: augmented_images(images, *policy_and_seed) for name, policy_and_seed in policies.items()}
+    return [augmented_images(images, policy, seed + view) for view in range(views)]
+
+
+def policy_views(images: np.ndarray, views: Sequence[np.ndarray], title: str) -> Figure:
+    """The images, (N, S, S, 3) uint8 in N columns, and below them the `augmented_views` of each."""
+    rows = {f"view {number}": view for number, view in enumerate(views, start=1)}
     return _named_rows({"as it is": images, **rows}, len(images), title)
+
+
+def side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:
+    """The images, (S, S, 3) uint8 each, in one row with white between them: (S, W, 3) uint8."""
+    gap = np.full((len(images[0]), _GAP, 3), 255, np.uint8)
+    return np.hstack([part for image in images for part in (gap, image)][1:])
 
 
 def one_of_each_class(cells: CellSet, seed: int = 0) -> np.ndarray:
@@ -141,32 +151,74 @@ def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: 
 
 
 def errors_with_maps(by_set: Mapping[str, Errors], classes: Sequence[str], title: str) -> Figure:
-    """Wrongly classified images of each set over what spoke for the wrong class, the brighter the more.
+    """Wrongly classified images of each set, each with what spoke for the wrong class, the brighter the more.
+
+    A corrupted image stands behind what it was and above the names of its corruptions, where the record has them.
 
     Args:
         by_set: what `Run.read_errors` gives for a part; at least one error in all. The first ``SHOWN`` are drawn.
         classes: their names.
         title: the title of the sheet.
     """
-    shown = {name: errors for name, errors in by_set.items() if len(errors)}
-    columns = min(max(map(len, shown.values())), SHOWN)
-    figure = titled_figure(1.5 * columns, 3.6 * len(shown) + 0.4, title)
-    panels = figure.subplots(2 * len(shown), columns, squeeze=False)
-    for axes in panels.flat:
-        axes.set_axis_off()
-    for row, (name, errors) in enumerate(shown.items()):
-        first = panels[2 * row, 0]
-        first.text(-0.06, 0.5, name, rotation=90, ha="right", va="center", fontsize=9, transform=first.transAxes)
-        for place, image in enumerate(errors.images[:SHOWN]):
-            above, below = panels[2 * row, place], panels[2 * row + 1, place]
-            truth, taken = (classes[labels[place]] for labels in (errors.labels, errors.predicted))
-            above.imshow(image)
-            above.set_title(f"{truth}\n{taken}? {_share(errors.confidence[place])}", fontsize=7)
-            below.imshow(image.mean(axis=2), cmap="gray")
-            height, width = image.shape[:2]
-            below.imshow(errors.maps[place], cmap="inferno", alpha=0.5, vmin=0, vmax=1, interpolation="bilinear",
-                         extent=(-0.5, width - 0.5, height - 0.5, -0.5))  # fmt: skip
+    shown = {name: _tiles_of(errors) for name, errors in by_set.items() if len(errors)}
+    rows = {name: math.ceil(len(tiles) / _IN_A_ROW) for name, tiles in shown.items()}
+    heights = [*(_HEADING + _ERROR * count for count in rows.values()), _SCALE]
+    figure = titled_figure(_SHEET, sum(heights) + _HEADING, title)
+    *parts, scale = figure.subfigures(len(heights), 1, height_ratios=heights)
+    for part, (name, tiles) in zip(parts, shown.items(), strict=True):
+        errors = by_set[name]
+        part.suptitle(f"{name}: {_order_of(tiles[0])}", fontsize=11)
+        for axes, place in _panels(part, rows[name], len(tiles)):
+            _draw_error(axes, tiles[place], errors.maps[place])
+            axes.set_title(_error_in_words(errors, place, classes), fontsize=_CAPTION, loc="left")
+    _draw_scale(scale)
     return figure
+
+
+def _tiles_of(errors: Errors) -> list[list[np.ndarray]]:
+    """Of the first ``SHOWN``: the image before it was corrupted, where that is known, and what the network saw."""
+    corrupted = errors.corruptions != ""
+    pairs = zip(corrupted, errors.originals, errors.images, strict=False)
+    return [[original, seen] if known else [seen] for known, original, seen in pairs][:SHOWN]
+
+
+def _order_of(tiles: Sequence[np.ndarray]) -> str:
+    before = "as it was, corrupted" if len(tiles) > 1 else "what the network saw"
+    return f"{before}, where it looked"
+
+
+def _error_in_words(errors: Errors, place: int, classes: Sequence[str]) -> str:
+    truth, taken = (classes[labels[place]] for labels in (errors.labels, errors.predicted))
+    chain = [corruption_in_words(name) for name in str(errors.corruptions[place]).split("+") if name]
+    words = f"{truth},\ntaken for {taken} {_share(errors.confidence[place])}"
+    return f"{words}\n{', '.join(chain)}" if chain else words
+
+
+def _panels(figure: SubFigure, rows: int, count: int) -> Iterator[tuple[Axes, int]]:
+    """The panels of so many errors, row by row, each with its place."""
+    for place, axes in enumerate(figure.subplots(rows, _IN_A_ROW, squeeze=False).flat):
+        axes.set_axis_off()
+        if place < count:
+            yield axes, place
+
+
+def _draw_error(axes: Axes, tiles: Sequence[np.ndarray], evidence: np.ndarray) -> None:
+    """The tiles side by side, and once more the last, in grey under its map."""
+    seen = tiles[-1]
+    height, width = seen.shape[:2]
+    grey = np.repeat(seen.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    axes.imshow(side_by_side([*tiles, grey]))
+    left = len(tiles) * (width + _GAP) - 0.5
+    axes.imshow(evidence, cmap=_MAP, alpha=0.5, vmin=0, vmax=1, interpolation="bilinear",
+                extent=(left, left + width, height - 0.5, -0.5))  # fmt: skip
+    axes.set(xlim=(-0.5, _TILES * (width + _GAP)), ylim=(height - 0.5, -0.5))
+
+
+def _draw_scale(figure: SubFigure) -> None:
+    axes = figure.subplots(gridspec_kw={"left": 0.25, "right": 0.75, "bottom": 0.6, "top": 0.8})
+    axes.imshow(np.linspace(0, 1, 256)[None], cmap=_MAP, aspect="auto", extent=(0, 1, 0, 1))
+    axes.set_xticks([0, 1], ["nothing spoke for the wrong class", "the most did"], fontsize=_CAPTION)
+    axes.set_yticks([])
 
 
 def _share(probability: float) -> str:

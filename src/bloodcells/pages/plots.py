@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
+from PIL import Image
 
 from bloodcells.files import replacing
 from bloodcells.pages.palette import SET_COLOURS, class_colours
@@ -39,6 +40,12 @@ def save_contact_sheet(figure: Figure, path: Path) -> None:
     """Write a ``figure`` of photographs as JPEG, a fifth of the PNG's bytes; equal figures give equal bytes."""
     with replacing(path) as beside:
         figure.savefig(beside, dpi=100, format="jpeg", pil_kwargs={"quality": 88})
+
+
+def save_picture(image: np.ndarray, path: Path) -> None:
+    """Write an image, (H, W, 3) uint8, as JPEG; equal images give equal bytes."""
+    with replacing(path) as beside:
+        Image.fromarray(image).save(beside, format="jpeg", quality=88)
 
 
 def inline_svg(figure: Figure, title: str) -> str:

@@ -1,6 +1,7 @@
 """Markdown tables, generated from records."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from bloodcells.corruption.composite import FAMILY_OF
 from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
@@ -9,6 +10,8 @@ from bloodcells.measuring.external import Share
 from bloodcells.pages.words import VIEWS
 from bloodcells.recipe import Recipe
 from bloodcells.run import SETS, Epoch, Measurement, Temperature
+
+_PUBLISHED = tuple(replace(row, name=f"{row.name}, published") for row in (ALEXNET, RESNET18))
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -58,16 +61,27 @@ def scores_table(by_set: Mapping[str, Mapping[str, float]]) -> str:
     return markdown_table(["hold-out", *(key.replace("_", " ") for key in columns)], rows)
 
 
-def errors_table(rows: Iterable[ErrorRow]) -> str:
-    """Balanced errors of MedMNIST-C in per cent, the published rows first."""
-    columns = ["network", "clean", *(name.replace("_", " ") for name in CORRUPTIONS), "mean", "BE", "relative BE"]
-    published = [_error_row(f"{row.name}, published", row) for row in (ALEXNET, RESNET18)]
-    return markdown_table(columns, [*published, *(_error_row(row.name, row) for row in rows)])
+def error_means_table(rows: Iterable[ErrorRow]) -> str:
+    """Balanced errors of MedMNIST-C in per cent, clean and the mean over all corruptions, the published rows first."""
+    body = [
+        (row.name, f"{100 * row.clean:.2f}", f"{100 * row.mean:.2f}", f"{be(row):.2f}", f"{relative_be(row):.2f}")
+        for row in (*_PUBLISHED, *rows)
+    ]
+    return markdown_table(("network", "clean", "mean", "BE", "relative BE"), body)
 
 
-def _error_row(name: str, row: ErrorRow) -> tuple[str, ...]:
-    errors = (row.clean, *(row.corrupted[key] for key in CORRUPTIONS), row.mean)
-    return (name, *(f"{100 * error:.2f}" for error in errors), f"{be(row):.2f}", f"{relative_be(row):.2f}")
+def errors_by_corruption_table(rows: Iterable[ErrorRow]) -> str:
+    """Balanced errors of MedMNIST-C in per cent under each corruption, a column for each of a few networks.
+
+    The published networks come first. A page as narrow as a phone shows two or three of ``rows`` beside them.
+    """
+    shown = (*_PUBLISHED, *rows)
+    body = [(name.replace("_", " "), *(f"{100 * row.corrupted[name]:.2f}" for row in shown)) for name in CORRUPTIONS]
+    body.insert(0, ("clean", *(f"{100 * row.clean:.2f}" for row in shown)))
+    body.append(("mean", *(f"{100 * row.mean:.2f}" for row in shown)))
+    for name, measure in {"BE": be, "relative BE": relative_be}.items():
+        body.append((name, *(f"{measure(row):.2f}" for row in shown)))
+    return markdown_table(("corruption", *(row.name for row in shown)), body)
 
 
 def phases_table(recipe: Recipe, epochs: Sequence[Epoch]) -> str:
