@@ -13,7 +13,7 @@ from bloodcells.pages.tables import accuracy_interval, markdown_table
 from bloodcells.pages.words import hardware
 from reports.make.speed_page import score_table
 
-PICTURE, CORRUPTIONS = "smear.png", "corruptions.png"
+PICTURE, CORRUPTIONS = "smear.png", "each_corruption.png"
 TIMING = Path("speed") / "score.json"
 COSTS = Path("guide") / "costs.md"
 ROWS = 3

@@ -13,6 +13,7 @@ from bloodcells.errors import KitError
 from bloodcells.pages.plots import learning_curves, recall_by_class, reliability_curves
 from bloodcells.pages.record import read_record, read_records, run_record
 from bloodcells.pages.run_page import draw_run, redraw_run, run_page
+from bloodcells.pages.words import PARTS
 from bloodcells.run import CleaningCounts, Config, Epoch, Measurement, Run, Summary
 
 pytestmark = pytest.mark.draws
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.draws
 
 def test_page_names_n_seed_hardware_and_command(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
-    for fact in ("seed 0", "2 cores (Invented CPU), no GPU", "| train | 1,280 |", "same 160 images"):
+    for fact in ("seed 0", "2 cores (Invented CPU), no GPU", "| training | 1,280 |", "same 160 images"):
         assert fact in text
     command = "bloodcells run --data training_set.npz --init=backbone.h5 --tta 1 --out runs/invented-quick-0"
     assert f"```\n{command}\n```" in text
@@ -32,14 +33,14 @@ def test_page_holds_the_figures_of_the_record(page: Path) -> None:
     record = read_record(page)
     for row in record.measurements:
         words = {1: "single view", 4: "4 rotations"}[row.views]
-        assert f"| {row.part} | {row.set} | {words} | 160 | {row.metrics.accuracy:.4f} |" in text
+        assert f"| {PARTS[row.part]} | {row.set} | {words} | {row.metrics.accuracy:.4f} |" in text
     for scores in record.summary.scores.values():
         assert f"{scores['accuracy']:.4f}" in text
 
 
 def test_page_tells_what_the_temperature_does(page: Path) -> None:
     text = (page / "index.md").read_text(encoding="utf-8")
-    assert "| holdout | clean | 160 | 0.0900 | 0.0100 |" in text
+    assert "| hold-out | clean | 160 | 0.0900 | 0.0100 |" in text
     assert "to the power of 1/0.60, made to sum to 1" in text
 
 
@@ -54,7 +55,8 @@ def test_record_without_a_temperature_is_drawn_without_one(page: Path, tmp_path:
 def test_bins_of_few_images_are_hollow_and_all_have_their_interval(run_folder: Path) -> None:
     record = run_record(run_folder)
     before, after = reliability_curves(record.holdout, record.temperature, "title").axes
-    assert [axes.get_title() for axes in (before, after)] == ["as averaged", "at temperature 0.60"]
+    assert after.get_title() == "at temperature 0.60\ncalibration error: clean 0.010, composite 0.010"
+    assert before.get_title().startswith("as averaged\ncalibration error: clean ")
     assert len(after.lines) == 1 + 4
     few = replace(record.temperatures[0], effects=tuple(
         replace(one, reliability=((9, 0.9, 1.0), (10, 0.95, 1.0))) for one in record.temperatures[0].effects
@@ -144,7 +146,7 @@ def test_page_of_a_run_that_was_evaluated_at_another_level_shows_both(run_folder
     rows = Run(run_folder).rows(Measurement)
     Run(run_folder).add(*(replace(row, views=8) for row in rows if row.views == 4))
     text = run_page(run_record(run_folder))
-    assert "| holdout | clean | 4 rotations |" in text and "| holdout | clean | 8 dihedral views |" in text
+    assert "| hold-out | clean | 4 rotations |" in text and "| hold-out | clean | 8 dihedral views |" in text
 
 
 def test_page_and_figures_are_drawn_from_the_record_alone(page: Path, tmp_path: Path) -> None:

@@ -80,4 +80,4 @@ def test_picture_is_light_and_not_empty(tmp_path: Path) -> None:
         pixels = np.asarray(picture.convert("RGB"))
     assert pixels.shape[1] < 1_200 and pixels.std() > 30
     assert (tmp_path / "smear.png").stat().st_size < 1_000_000
-    assert (tmp_path / "corruptions.png").stat().st_size < 1_000_000
+    assert (tmp_path / "each_corruption.png").stat().st_size < 1_000_000

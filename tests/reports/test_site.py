@@ -43,3 +43,12 @@ def test_a_folded_section_is_rendered_inside(tmp_path: Path) -> None:
         "# T\n\n<details>\n<summary>s</summary>\n\n| a |\n| --- |\n| b |\n\n</details>\n", tmp_path / "a.md", []
     )
     assert re.search(r'<details>\s*<summary>s</summary>\s*<div class="wide"><table>', html)
+
+
+def test_figures_and_names_stay_in_one_line_and_sentences_do_not(tmp_path: Path) -> None:
+    table = "| a | b | c |\n| --- | ---: | --- |\n| `clean` | 0.863 ± 0.009 | cells as they are |\n"
+    html = twin(f"# T\n\n{table}\n1 (0.9 to 1.0)\n", tmp_path / "a.md", [])
+    assert '<td class="short"><code>clean</code></td>' in html
+    assert '<td class="short" style="text-align:right">0.863 ± 0.009</td>' in html
+    assert "<td>cells as they are</td>" in html
+    assert "1 (0.9&nbsp;to&nbsp;1.0)" in html

@@ -5,7 +5,7 @@ from scipy.optimize import minimize_scalar
 
 from bloodcells.measuring.evaluation import calibration_error, log_loss, reliability
 from bloodcells.network.inference import tempered
-from bloodcells.run import Measurement, TemperatureEffect
+from bloodcells.run import Measurement, Temperature, TemperatureEffect
 
 LIMITS = (0.25, 4.0)
 """Between these it is looked for: where few validation cells are all right, no temperature is low enough."""
@@ -38,4 +38,15 @@ def temperature_effect(
         before=of.metrics.calibration_error,
         after=calibration_error(labels, after),
         reliability=tuple((one.images, one.confidence, one.accuracy) for one in reliability(labels, after)),
+    )
+
+
+def temperature_in_words(chosen: Temperature) -> str:
+    """What was chosen, and what it does to the calibration error of the hold-out."""
+    changes = [
+        f"from {one.before:.4f} to {one.after:.4f} on {one.set} ones" for one in chosen.effects if one.part == "holdout"
+    ]
+    return (
+        f"Temperature {chosen.temperature:.2f} was chosen on the validation cells; with it the calibration error on "
+        f"hold-out cells goes {' and '.join(changes)}."
     )

@@ -202,7 +202,9 @@ than once in twenty experiments.*
 
 
 def _arms(summary: AblationSummary, strips: Mapping[str, str]) -> str:
-    words = f"\n*The same cell under each arm, {_IN_A_STRIP} times.*\n" if strips else ""
+    words = (
+        f"\n*What {_IN_A_STRIP} draws of an arm make of one cell. Some arms mix it with others.*\n" if strips else ""
+    )
     return f"""## The arms
 
 {effects_table(summary, strips)}{words}"""
@@ -220,7 +222,8 @@ def _by_corruption(summary: AblationSummary) -> str:
 *A composite image has one to {max(composite.LENGTHS)} corruptions and counts in the column of each family among
 them, so a column is no corruption alone. Benchmark and training share no code; a dot marks where an arm's augmentation
 is nevertheless near to what is tested, in another form whose range may overlap, and the arm's figure there says less
-about the unknown. `full` was made wider where validation cells under these families were hardest.*
+about the unknown. We strengthened `full` by looking at corrupted validation cells, so its figures are a little
+flattering.*
 
 {error_means_table(named.values())}
 *MedMNIST-C: balanced errors in per cent, mean over corruptions, severities and seeds; BE and relative BE after Di
@@ -229,8 +232,8 @@ top. Ours are measured on {summary.images["medmnist_c"]} cells of 96 px with cor
 pixelate are harder here: rows to stand beside, not to beat.*
 
 {errors_by_corruption_table(chosen)}
-*The same by corruption, for the published networks, the best arm and the one it is compared with; those of every arm
-are in the figure above and in [ablation.json](ablation.json).*
+*The same by corruption, for AlexNet and ResNet-18 as published, the best arm and the one it is compared with. Those of
+every arm are in the figure above and in [ablation.json](ablation.json).*
 """
 
 

@@ -26,14 +26,14 @@ def arms_table(summary: AblationSummary) -> str:
 
 
 def effects_table(summary: AblationSummary, pictures: Mapping[str, str]) -> str:
-    """What each arm does to a cell, beside what that does to the accuracy on corrupted cells.
+    """What each arm is and does to a cell, beside what it gives on corrupted cells.
 
     ``pictures`` are files by arm; without any the table has no column for them.
     """
-    columns = ("arm", *(["to one cell"] if pictures else []), f"composite, against {summary.baseline} (points)",
+    columns = ("arm", f"composite, against {summary.baseline} (points)", *(["one cell"] if pictures else []),
                "what it is")  # fmt: skip
     rows = [
-        (f"`{one.arm}`", *([_picture_of(one.arm, pictures)] if pictures else []), points(one.difference["composite"]),
+        (f"`{one.arm}`", points(one.difference["composite"]), *([_picture_of(one.arm, pictures)] if pictures else []),
          words)
         for one in summary.arms
         if (words := describe_arm(one.arm))

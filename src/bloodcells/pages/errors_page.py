@@ -17,11 +17,10 @@ from bloodcells.pages.embedded import image_url, light_page, picture_url
 from bloodcells.pages.html_page import html_page
 from bloodcells.pages.record import RunRecord
 from bloodcells.pages.tables import corruption_in_words
-from bloodcells.pages.words import VIEWS
+from bloodcells.pages.words import PARTS, VIEWS
 from bloodcells.run import SETS, Errors, metrics_by_set
 
 _DARKEST = 190  # of 255, where nothing spoke for the class
-_PARTS = {"validation": "validation", "holdout": "hold-out"}
 _SETS = dict(zip(SETS, ("clean", "corrupted"), strict=True))
 _STYLE, _SCRIPT = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
 
@@ -114,10 +113,10 @@ def _head(record: RunRecord, errors: Mapping[str, Mapping[str, Errors]], shown: 
 
 def _matrices(record: RunRecord) -> str:
     tables = []
-    for part, part_words in _PARTS.items():
+    for part in CORRUPTION_SEEDS:
         for of, metrics in metrics_by_set(record.measurements, part, record.summary.views).items():
             tables.append(
-                f"<figure><figcaption><b>{part_words}, {_SETS[of]}</b> {metrics.images:,} cells, accuracy "
+                f"<figure><figcaption><b>{PARTS[part]}, {_SETS[of]}</b> {metrics.images:,} cells, accuracy "
                 f'{metrics.accuracy:.4f}</figcaption><div class="wide">'
                 f"{_matrix(part, of, metrics.confusion, record.config.competition.classes)}</div></figure>"
             )
@@ -149,7 +148,7 @@ def _filters(record: RunRecord, wrong: Sequence[_Wrong]) -> str:
     classes = {str(label): name for label, name in enumerate(record.config.competition.classes)}
     met = sorted({name for one in wrong for name in one.corruptions})
     choices = {
-        "part": ("part", _PARTS),
+        "part": ("part", {part: PARTS[part] for part in CORRUPTION_SEEDS}),
         "set": ("cells", _SETS),
         "truth": ("true class", classes),
         "taken": ("taken for", classes),
@@ -182,7 +181,7 @@ def _card(one: _Wrong, classes: Sequence[str], quality: int) -> str:
     return (
         f'<figure {attributes} style="{style}"><div role="img" aria-label="{truth}, taken for {taken}">{tiles}</div>'
         f"<figcaption><b>{truth}</b>taken for <b>{taken}</b> {100 * one.confidence:.0f}&nbsp;%<br>"
-        f"{_chain_in_words(one)}<br>{_PARTS[one.part]}, image {one.number}</figcaption></figure>"
+        f"{_chain_in_words(one)}<br>{PARTS[one.part]}, image {one.number}</figcaption></figure>"
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from bloodcells.files import replacing
 from bloodcells.pages.palette import SET_COLOURS, class_colours
 from bloodcells.pages.tables import accuracy_interval, corruption_in_words
-from bloodcells.pages.words import VIEWS
+from bloodcells.pages.words import PARTS, VIEWS
 from bloodcells.run import SETS, Epoch, Measurement, Metrics, Temperature
 
 _INK = "#000000"  # of the axes; on a page it becomes the colour of the text
@@ -147,7 +147,7 @@ def accuracy_by_views(rows: Sequence[Measurement]) -> Figure:
             for at, (accuracy, _) in zip(place, shares, strict=True):
                 axes.annotate(f"{accuracy:.3f}", (accuracy, at), (0, -12), textcoords="offset points", ha="center",
                               fontsize=8)  # fmt: skip
-        axes.set_title(f"{_part(part)} (n = {own[0].metrics.images:,} each)", fontsize=10)
+        axes.set_title(f"{PARTS[part]} (n = {own[0].metrics.images:,} each)", fontsize=10)
         axes.set_yticks(range(len(views)), [VIEWS[one] for one in views])
         axes.set(ylim=(len(views) - 0.4, -0.6), xlabel="accuracy")
         _bare(axes)
@@ -247,16 +247,17 @@ def reliability_curves(sets: Mapping[str, Metrics], temperature: Temperature | N
     ):
         axes.plot((0, 1), (0, 1), color="0.7", linewidth=1, linestyle=":")
         for name, marker in zip(SETS, _MARKERS, strict=True):
-            _reliability(axes, *by_set[name], name, marker)
+            _reliability(axes, by_set[name][1], name, marker)
         _bare(axes)
-        axes.set_title(words, fontsize=10)
-        axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02))
-        axes.legend(loc="lower right", frameon=False, fontsize=9)
+        errors = ", ".join(f"{name} {by_set[name][0]:.3f}" for name in SETS)
+        axes.set_title("\n".join(filter(None, (words, f"calibration error: {errors}"))), fontsize=10)
+        axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(-0.02, 1.02))
     figure.axes[0].set_ylabel("accuracy")
+    _legend(figure, figure.axes[0])
     return figure
 
 
-def _reliability(axes: Axes, error: float, bins: Sequence[tuple[int, float, float]], name: str, marker: str) -> None:
+def _reliability(axes: Axes, bins: Sequence[tuple[int, float, float]], name: str, marker: str) -> None:
     """One point for each bin, with Wilson's interval."""
     colour = SET_COLOURS[name]
     for images, confidence, accuracy in bins:
@@ -264,7 +265,7 @@ def _reliability(axes: Axes, error: float, bins: Sequence[tuple[int, float, floa
     images, confidence, accuracy = np.array(bins).T
     faces = [colour if count >= _FEW else "white" for count in images]
     axes.scatter(confidence, accuracy, s=30, marker=marker, c=faces, edgecolors=colour, zorder=3)
-    axes.scatter([], [], marker=marker, color=colour, label=f"{name}, calibration error {error:.3f}")
+    axes.scatter([], [], marker=marker, color=colour, label=name)
 
 
 def class_counts(labels: np.ndarray, classes: Sequence[str], title: str) -> Figure:
@@ -296,7 +297,3 @@ def _legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
 
 def _bare(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _part(part: str) -> str:
-    return {"holdout": "hold-out"}.get(part, part)

@@ -18,7 +18,7 @@ from bloodcells.pages.tables import (
     scores_table,
     temperature_table,
 )
-from bloodcells.pages.words import VIEWS, hardware
+from bloodcells.pages.words import PARTS, VIEWS, hardware
 from bloodcells.run import SETS, Run, is_complete
 
 _ERRORS, _ERRORS_PAGE = "errors.jpg", "errors.html"
@@ -199,7 +199,7 @@ def _data(record: RunRecord) -> str:
 {pairs_table(counts, ("cleaning", "images"))}
 *What the cleaning found; every image that is not kept is dropped for one reason.{decided}*
 
-{pairs_table(record.summary.parts, ("part", "images"))}
+{pairs_table({PARTS[part]: size for part, size in record.summary.parts.items()}, ("part", "images"))}
 *Copies of one picture are never in two parts. SHA-256 of the training images:
 `{record.config.data_sha256[:16]}`.*
 """

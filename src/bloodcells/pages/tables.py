@@ -1,5 +1,6 @@
 """Markdown tables, generated from records."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -7,10 +8,11 @@ from bloodcells.corruption.composite import FAMILY_OF
 from bloodcells.corruption.corruption_error import ALEXNET, RESNET18, ErrorRow, be, relative_be
 from bloodcells.corruption.medmnist_c import CORRUPTIONS
 from bloodcells.measuring.external import Share
-from bloodcells.pages.words import VIEWS
+from bloodcells.pages.words import PARTS, VIEWS
 from bloodcells.recipe import Recipe
 from bloodcells.run import SETS, Epoch, Measurement, Temperature
 
+_NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+)?%?")
 _PUBLISHED = tuple(replace(row, name=f"{row.name}, published") for row in (ALEXNET, RESNET18))
 
 
@@ -23,13 +25,13 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> 
 
 def _are_numbers(column: Sequence[str]) -> bool:
     told = [text for text in column if text not in ("", "-", "–")]
-    return bool(told) and all(text.replace(",", "").replace(".", "", 1).lstrip("+-").isdecimal() for text in told)
+    return bool(told) and all(_NUMBER.fullmatch(text) for text in told)
 
 
 def metrics_table(rows: Iterable[Measurement]) -> str:
     """Every part, set and number of views, with an interval for accuracy."""
     columns = (
-        "part", "set", "test-time augmentation", "n", "accuracy", "95 % interval", "balanced accuracy", "macro F1",
+        "part", "set", "test-time augmentation", "accuracy", "95 % interval", "n", "balanced accuracy", "macro F1",
         "calibration error",
     )  # fmt: skip
     body = []
@@ -37,9 +39,9 @@ def metrics_table(rows: Iterable[Measurement]) -> str:
         measured = row.metrics
         low, high = accuracy_interval(measured.accuracy, measured.images)
         body.append(
-            (row.part, row.set, VIEWS[row.views], measured.images, f"{measured.accuracy:.4f}",
-             f"{low:.3f} to {high:.3f}", f"{measured.balanced_accuracy:.4f}", f"{measured.macro_f1:.4f}",
-             f"{measured.calibration_error:.4f}")
+            (PARTS[row.part], row.set, VIEWS[row.views], f"{measured.accuracy:.4f}",
+             f"{low:.3f} to {high:.3f}", measured.images, f"{measured.balanced_accuracy:.4f}",
+             f"{measured.macro_f1:.4f}", f"{measured.calibration_error:.4f}")
         )  # fmt: skip
     return markdown_table(columns, body)
 
@@ -47,7 +49,7 @@ def metrics_table(rows: Iterable[Measurement]) -> str:
 def temperature_table(chosen: Temperature) -> str:
     """The calibration error of every part and set, before and after a temperature."""
     columns = ("part", "set", "n", "calibration error", f"at temperature {chosen.temperature:.2f}")
-    rows = [(one.part, one.set, one.images, f"{one.before:.4f}", f"{one.after:.4f}") for one in chosen.effects]
+    rows = [(PARTS[one.part], one.set, one.images, f"{one.before:.4f}", f"{one.after:.4f}") for one in chosen.effects]
     return markdown_table(columns, rows)
 
 
@@ -75,7 +77,7 @@ def errors_by_corruption_table(rows: Iterable[ErrorRow]) -> str:
 
     The published networks come first. A page as narrow as a phone shows two or three of ``rows`` beside them.
     """
-    shown = (*_PUBLISHED, *rows)
+    shown = (ALEXNET, RESNET18, *rows)
     body = [(name.replace("_", " "), *(f"{100 * row.corrupted[name]:.2f}" for row in shown)) for name in CORRUPTIONS]
     body.insert(0, ("clean", *(f"{100 * row.clean:.2f}" for row in shown)))
     body.append(("mean", *(f"{100 * row.mean:.2f}" for row in shown)))
@@ -94,7 +96,7 @@ def phases_table(recipe: Recipe, epochs: Sequence[Epoch]) -> str:
         reached = own[-1].validation
         rows.append(
             (phase.name, phase.epochs, phase.policy, phase.working_size, phase.batch_size, f"{phase.learning_rate:g}",
-             f"{sum(epoch.images_per_second for epoch in own) / len(own):.0f}",
+             f"{sum(epoch.images_per_second for epoch in own) / len(own):,.0f}",
              f"{sum(epoch.seconds for epoch in own) / 60:.0f}",
              *(f"{reached[name]:.4f}" if name in reached else "–" for name in SETS))
         )  # fmt: skip

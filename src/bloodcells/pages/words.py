@@ -7,6 +7,8 @@ from typing import Any
 
 from bloodcells.pages.record import RunRecord
 
+PARTS = {"train": "training", "validation": "validation", "holdout": "hold-out"}
+"""The parts of a split."""
 VIEWS = {1: "single view", 4: "4 rotations", 8: "8 dihedral views"}
 """Test-time augmentation, by number of views."""
 STAND_IN = (
