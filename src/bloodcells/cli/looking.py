@@ -132,13 +132,15 @@ def _predict(told: Namespace) -> None:
 def _measure(told: Namespace) -> None:
     from bloodcells import walk
     from bloodcells.corruption.corruption_error import be, relative_be
+    from bloodcells.measuring.temperature import temperature_in_words
     from bloodcells.network.inference import TTA_VIEWS
-    from bloodcells.run import Run
+    from bloodcells.run import Run, Temperature
 
     parts, run = walk.parts_of(told.run, options.cells(told)), Run(told.run)
     rows = walk.measure(told.run, parts, told.tta)
     run.note_commands(told.command)
     say_accuracies(rows)
+    say(*(temperature_in_words(one) for one in run.rows(Temperature) if one.views == TTA_VIEWS[told.tta]))
     warning = warning_of_chance(run, TTA_VIEWS[told.tta])
     say(*([warning] if warning else []), f"All metrics are in {told.run / 'evaluation.json'}.")
     if told.medmnist_c:

@@ -164,7 +164,7 @@ def errors_with_maps(by_set: Mapping[str, Errors], classes: Sequence[str], title
     rows = {name: math.ceil(len(tiles) / _IN_A_ROW) for name, tiles in shown.items()}
     heights = [*(_HEADING + _ERROR * count for count in rows.values()), _SCALE]
     figure = titled_figure(_SHEET, sum(heights) + _HEADING, title)
-    *parts, scale = figure.subfigures(len(heights), 1, height_ratios=heights)
+    *parts, scale = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, (name, tiles) in zip(parts, shown.items(), strict=True):
         errors = by_set[name]
         part.suptitle(f"{name}: {_order_of(tiles[0])}", fontsize=11)
