@@ -11,7 +11,7 @@ from data.sources.test_folder import pictures
 from invented_runs import begun_run
 from PIL import Image
 
-from bloodcells import cli
+from bloodcells import cli, walk
 from bloodcells.cleaning import calibration, suspicion
 from bloodcells.cleaning.decisions import Decision, Decisions
 from bloodcells.cli import making, options
@@ -420,3 +420,11 @@ def test_with_white_balance_the_network_sees_the_ground_of_its_training_cells(tm
 def test_the_module_runs_as_a_program():
     done = subprocess.run([sys.executable, "-m", "bloodcells", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == cli.__version__
+
+
+def test_evaluate_tells_the_temperature_of_the_level_that_was_measured(run_folder, monkeypatch, capsys):
+    monkeypatch.setattr(options, "cells", lambda told: None)
+    monkeypatch.setattr(walk, "parts_of", lambda *_: None)
+    monkeypatch.setattr(walk, "measure", lambda *_: ())
+    assert cli.main(["evaluate", "--run", str(run_folder), "--data", "cells.npz", "--tta", "1"]) == 0
+    assert "Temperature 0.60 was chosen on the validation cells; with it" in capsys.readouterr().out
