@@ -49,6 +49,16 @@ def test_an_arm_leaves_one_record_that_tells_the_whole_experiment(cells, trained
 
 
 @pytest.mark.trains
+def test_an_arm_is_measured_on_pictures_from_elsewhere_too(cells, trained_at_once, tmp_path):
+    pictures = cells.take(np.flatnonzero(cells.labels < 2)[:6], "two classes from elsewhere")
+    shared = prepare_experiment(cells, cells, BUDGET, "scratch", tmp_path, pictures)
+    found = read_record(run_arm(shared, "flips", 0)).elsewhere
+    assert (found.pictures, found.sha256, found.images) == ("two classes from elsewhere", pictures.sha256, 6)
+    recalls = [found.correct[pictures.labels == label].mean() for label in (0, 1)]
+    assert found.balanced_accuracy == pytest.approx(np.mean(recalls))
+
+
+@pytest.mark.trains
 def test_what_has_a_record_is_not_trained_again(cells, trained_at_once, tmp_path):
     shared = prepare_experiment(cells, cells, BUDGET, "scratch", tmp_path)
     run_arm(shared, "flips", 0)

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bloodcells.ablation.records import read_record, read_records, record_path, write_record
+from bloodcells.ablation.records import (
+    Elsewhere,
+    packed_bits,
+    read_record,
+    read_records,
+    record_path,
+    write_record,
+)
 from bloodcells.errors import KitError
 
 
@@ -120,3 +127,25 @@ def test_each_seed_may_have_a_start_of_its_own(folder):
     for arm in ("flips", "cutmix"):
         change(record_path(folder, arm, 1), start_sha256="ef" * 32)
     assert len(read_records(folder)) == 4
+
+
+def test_what_an_arm_makes_of_pictures_from_elsewhere_is_read_again(invent_arms, tmp_path):
+    right = np.array([True, False, True])
+    (record,) = invent_arms(["flips"], [0], images=21)
+    record = replace(record, elsewhere=Elsewhere("a laboratory", "ef" * 32, 3, packed_bits(right), 0.5))
+    read = read_record(write_record(tmp_path, record)).elsewhere
+    assert read == record.elsewhere
+    np.testing.assert_array_equal(read.correct, right)
+
+
+def test_records_of_other_pictures_from_elsewhere_are_not_of_one_experiment(invent_arms, tmp_path):
+    with_pictures, without = invent_arms(["flips", "cutmix"], [0], images=21)
+    write_record(tmp_path, replace(with_pictures, elsewhere=Elsewhere("a laboratory", "ef" * 32, 3, "a0", 0.5)))
+    write_record(tmp_path, without)
+    with pytest.raises(KitError, match="records of different experiments: flips-0 has elsewhere"):
+        read_records(tmp_path)
+
+
+def test_bits_of_another_number_of_images_from_elsewhere_are_refused():
+    with pytest.raises(ValueError, match="expected 9 images"):
+        Elsewhere("a laboratory", "ef" * 32, 9, "a0", 0.5)

@@ -1,7 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
+from bloodcells.ablation.records import Elsewhere
 from bloodcells.ablation.summary import summarise
 from bloodcells.corruption.corruption_error import be, error_row
 
@@ -62,3 +64,21 @@ def test_a_summary_is_json(invent_arms):
     value = json.loads(json.dumps(summarise(invent_arms(["flips", "chain"], [0, 1])).as_dict(), allow_nan=False))
     assert value["kind"] == "ablation"
     assert [len(arm["accuracy"]["clean"]["values"]) for arm in value["arms"]] == [2, 2]
+
+
+def test_pictures_from_elsewhere_are_compared_with_the_baseline_and_leave_the_order_alone(invent_arms):
+    bits = {("flips", 0): "f0", ("flips", 1): "e0", ("chain", 0): "80", ("chain", 1): "c0"}
+    records = [
+        replace(one, elsewhere=Elsewhere("a laboratory", "ef" * 32, 4, bits[one.arm, one.seed], 0.5))
+        for one in invent_arms(["flips", "chain"], [0, 1])
+    ]
+    summary = summarise(records)
+    assert [arm.arm for arm in summary.arms] == ["chain", "flips"]
+    chain = summary.elsewhere["chain"]
+    assert chain.accuracy.values == (0.25, 0.5) and chain.difference.mean == pytest.approx(-0.5)
+    assert summary.elsewhere["flips"].difference is None and summary.pictures == "a laboratory"
+
+
+def test_without_pictures_from_elsewhere_nothing_is_said_of_them(invent_arms):
+    summary = summarise(invent_arms(["flips"], [0]))
+    assert (summary.pictures, summary.elsewhere) == ("", {})

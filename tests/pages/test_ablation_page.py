@@ -9,13 +9,13 @@ from PIL import Image
 
 from bloodcells.ablation.arms import ARMS as KNOWN_ARMS
 from bloodcells.ablation.arms import RECIPE_BASELINE, RECIPES, RETIRED
-from bloodcells.ablation.records import record_path, write_record
+from bloodcells.ablation.records import Elsewhere, record_path, write_record
 from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.augmentation import pipeline
 from bloodcells.augmentation.policies import POLICIES, policy
 from bloodcells.errors import KitError
 from bloodcells.files import read_json
-from bloodcells.pages.ablation_page import draw_ablation
+from bloodcells.pages.ablation_page import ablation_page, draw_ablation
 from bloodcells.pages.ablation_plots import (
     HELD_OUT,
     _apart,
@@ -267,3 +267,13 @@ def test_arms_of_the_recipe_have_no_gallery_and_old_galleries_go(negatives, cell
 def test_too_few_seeds_of_every_arm_are_told_at_once(invent_arms):
     words = unfinished_in_words(summarise(invent_arms(["flips", "chain"], [0, 1])))
     assert words == "**Unfinished:** 2 seeds each, where 3 are wanted."
+
+
+def test_pictures_from_elsewhere_have_a_table_where_there_are_some(summary, invent_arms):
+    assert "from elsewhere" not in ablation_page(summary, "Invented", {}, {})
+    records = [
+        replace(one, elsewhere=Elsewhere("cells of a laboratory", "ef" * 32, 4, "e0", 0.6))
+        for one in invent_arms(["flips", "chain"], [0])
+    ]
+    page = ablation_page(summarise(records), "Invented", {}, {})
+    assert "| chain | 0.750 | 0.600 | +0.0 |" in page and "*Of cells of a laboratory. Single views" in page

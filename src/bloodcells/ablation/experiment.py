@@ -11,7 +11,7 @@ Arms know nothing of one another, so they may run one after another here or side
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from bloodcells.ablation.arms import ARMS, RECIPE_BASELINE, RETIRED, arm_named
 from bloodcells.ablation.budget import Budget
-from bloodcells.ablation.records import ArmRecord, BalancedErrors, record_path, write_record
+from bloodcells.ablation.records import ArmRecord, BalancedErrors, Elsewhere, packed_bits, record_path, write_record
 from bloodcells.augmentation.pipeline import training_batches
 from bloodcells.augmentation.policies import policy
 from bloodcells.corruption import composite
@@ -29,6 +29,7 @@ from bloodcells.data.cells import CellSet
 from bloodcells.environment import describe_environment
 from bloodcells.errors import KitError
 from bloodcells.files import sha256_of
+from bloodcells.measuring.evaluation import balanced_accuracy
 from bloodcells.network.inference import predict_probabilities
 from bloodcells.run import Epoch, Run
 from bloodcells.training.loop import train
@@ -48,12 +49,14 @@ class Experiment:
         validation: the cells that every arm is measured on, clean and corrupted.
         budget: the means.
         folder: the folder of the ablation.
+        external: labelled pictures from elsewhere that every arm is measured on too; None for none.
     """
 
     training: CellSet
     validation: CellSet
     budget: Budget
     folder: Path
+    external: CellSet | None = None
 
     @property
     def start(self) -> Path:
@@ -65,7 +68,9 @@ class Experiment:
         return {"clean": self.validation, "composite": composite.corrupt(self.validation, _CORRUPTION_SEED)}
 
 
-def prepare_experiment(training: CellSet, validation: CellSet, budget: Budget, init: str, folder: Path) -> Experiment:
+def prepare_experiment(
+    training: CellSet, validation: CellSet, budget: Budget, init: str, folder: Path, external: CellSet | None = None
+) -> Experiment:
     """Draw the cells of the budget and train the shared start, or go on with what is there.
 
     Raises:
@@ -73,7 +78,7 @@ def prepare_experiment(training: CellSet, validation: CellSet, budget: Budget, i
     """
     known, validation = _subset(training, budget.start_cells), _subset(validation, budget.validation_cells)
     train(known, {"clean": validation}, budget.start_recipe(init), folder / "start")
-    return Experiment(_subset(known, budget.cells), validation, budget, folder)
+    return Experiment(_subset(known, budget.cells), validation, budget, folder, external)
 
 
 def pending(folder: Path, arms: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
@@ -125,6 +130,7 @@ def run_arm(experiment: Experiment, arm: str, seed: int) -> Path:
         images_per_second=epochs[-1].images_per_second,
         policy_images_per_second=_throughput(experiment.training, config.policy, budget.batch_size),
         environment=describe_environment(),
+        elsewhere=_elsewhere(experiment.external, predicted) if experiment.external else None,
     )
     path = write_record(experiment.folder, record)
     Run(run).discard()
@@ -141,6 +147,13 @@ def _subset(cells: CellSet, count: int) -> CellSet:
     """At most ``count`` of the cells, drawn once; another budget of the same size draws the same."""
     drawn = np.random.default_rng(_SUBSET_SEED).permutation(len(cells))[:count]
     return cells.take(np.sort(drawn), f"{cells.origin}, {min(count, len(cells))} drawn")
+
+
+def _elsewhere(pictures: CellSet, predicted: Callable[[CellSet], np.ndarray]) -> Elsewhere:
+    found = predicted(pictures)
+    balanced = balanced_accuracy(pictures.labels, found, len(pictures.competition.classes))
+    right = packed_bits(found == pictures.labels)
+    return Elsewhere(pictures.origin, pictures.sha256, len(pictures), right, balanced)
 
 
 def _by_family(correct: np.ndarray) -> dict[str, float]:

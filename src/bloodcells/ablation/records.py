@@ -36,6 +36,34 @@ class BalancedErrors:
     medmnist_c: Mapping[str, tuple[Share, ...]]
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """What an arm makes of pictures from elsewhere, on single views. It has no say in which arm is best.
+
+    Attributes:
+        pictures: where they come from, in words.
+        sha256: the SHA-256 of the pictures and labels.
+        images: N, how many they are.
+        right: which of them were classified right: a bit an image, in hexadecimal.
+        balanced_accuracy: the mean recall of the classes that occur, 0..1.
+    """
+
+    pictures: str
+    sha256: str
+    images: Positive
+    right: str
+    balanced_accuracy: Share
+
+    def __post_init__(self) -> None:
+        """Refuse bits of another number of images."""
+        _unpacked(self.right, self.images)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(N,) bool: which images were classified right."""
+        return _unpacked(self.right, self.images)
+
+
 @dataclass(frozen=True, eq=False)
 class ArmRecord:
     """One arm trained with one seed, and what it was measured to be.
@@ -57,6 +85,7 @@ class ArmRecord:
         images_per_second: training cells in a second, augmentation included.
         policy_images_per_second: cells in a second that the augmentation pipeline gives when nobody trains.
         environment: versions and hardware.
+        elsewhere: what it makes of pictures from elsewhere; None where there were none.
     """
 
     arm: Name
@@ -74,6 +103,7 @@ class ArmRecord:
     images_per_second: Amount
     policy_images_per_second: Amount
     environment: Mapping[str, Any]
+    elsewhere: Elsewhere | None = None
 
     def __post_init__(self) -> None:
         """Refuse another choice of sets or families, and an environment that says too little."""
@@ -100,7 +130,7 @@ def record_path(folder: Path, arm: str, seed: int) -> Path:
 def write_record(folder: Path, record: ArmRecord) -> Path:
     """Write ``record`` to its place; right and wrong are packed to one bit an image, in hexadecimal."""
     path = record_path(folder, record.arm, record.seed)
-    packed = {name: np.packbits(right).tobytes().hex() for name, right in record.correct.items()}
+    packed = {name: packed_bits(right) for name, right in record.correct.items()}
     write_json(path, {**asdict(record), "correct": packed})
     return path
 
@@ -146,6 +176,11 @@ def read_records(folder: Path) -> list[ArmRecord]:
     return records
 
 
+def packed_bits(right: np.ndarray) -> str:
+    """(N,) bool as hexadecimal digits, a bit an image."""
+    return np.packbits(right).tobytes().hex()
+
+
 def _unpacked(bits: str, count: int) -> np.ndarray:
     """(count,) bool of the hexadecimal digits; their number must be that of ``count``."""
     packed = np.frombuffer(bytes.fromhex(bits), np.uint8)
@@ -158,9 +193,13 @@ def _check_one_experiment(records: Iterable[ArmRecord]) -> None:
     """Same budget, cells and evaluation sets everywhere; for one seed the same start in every arm."""
     same: dict[tuple[str, int | None], tuple[ArmRecord, Any]] = {}
     for record in records:
-        for name in ("budget", "data_sha256", "images", "start_sha256", "composite_families"):
+        shared = {
+            **{name: getattr(record, name) for name in ("budget", "data_sha256", "images", "start_sha256")},
+            "composite_families": set(record.composite_families),
+            "elsewhere": record.elsewhere and record.elsewhere.sha256,
+        }
+        for name, found in shared.items():
             key = (name, record.seed if name == "start_sha256" else None)
-            found = getattr(record, name) if name != "composite_families" else set(record.composite_families)
             first, expected = same.setdefault(key, (record, found))
             if found != expected:
                 raise KitError(

@@ -48,6 +48,21 @@ class ArmSummary:
 
 
 @dataclass(frozen=True)
+class ElsewhereSummary:
+    """What one arm makes of pictures from elsewhere, over its seeds.
+
+    Attributes:
+        accuracy: 0..1.
+        balanced_accuracy: 0..1.
+        difference: accuracy minus the baseline's, as in `ArmSummary`.
+    """
+
+    accuracy: Spread
+    balanced_accuracy: Spread
+    difference: PairedDifference | None
+
+
+@dataclass(frozen=True)
 class AblationSummary:
     """All arms, and what they have in common.
 
@@ -60,6 +75,8 @@ class AblationSummary:
         data_sha256: the SHA-256 of the training cells.
         start_sha256: the SHA-256 of the weights that the arms started from, each once.
         environments: versions and hardware, each once.
+        pictures: where the pictures from elsewhere come from; empty where there were none.
+        elsewhere: what each arm makes of them, by arm.
     """
 
     baseline: str
@@ -70,6 +87,8 @@ class AblationSummary:
     data_sha256: str
     start_sha256: tuple[str, ...]
     environments: tuple[Mapping[str, Any], ...]
+    pictures: str
+    elsewhere: Mapping[str, ElsewhereSummary]
 
     @property
     def unfinished(self) -> dict[str, int]:
@@ -87,7 +106,8 @@ def summarise(records: Sequence[ArmRecord]) -> AblationSummary:
     by_arm: dict[str, list[ArmRecord]] = {}
     for record in records:
         by_arm.setdefault(record.arm, []).append(record)
-    arms = [_summary_of(own, by_arm.get(baseline, []) if arm != baseline else []) for arm, own in by_arm.items()]
+    others = {arm: by_arm.get(baseline, []) if arm != baseline else [] for arm in by_arm}
+    arms = [_summary_of(own, others[arm]) for arm, own in by_arm.items()]
     one = records[0]
     environments = [record.environment for record in records]
     steps = {record.steps for record in records}
@@ -100,6 +120,8 @@ def summarise(records: Sequence[ArmRecord]) -> AblationSummary:
         data_sha256=one.data_sha256,
         start_sha256=tuple(dict.fromkeys(record.start_sha256 for record in records)),
         environments=tuple(one for place, one in enumerate(environments) if one not in environments[:place]),
+        pictures=one.elsewhere.pictures if one.elsewhere else "",
+        elsewhere={arm: _elsewhere_of(own, others[arm]) for arm, own in by_arm.items()} if one.elsewhere else {},
     )
 
 
@@ -109,7 +131,7 @@ def _summary_of(records: Sequence[ArmRecord], baseline: Sequence[ArmRecord]) -> 
         arm=records[0].arm,
         seeds=tuple(record.seed for record in records),
         accuracy={name: spread([record.accuracy[name] for record in records]) for name in SETS},
-        difference={name: _difference(records, baseline, name) for name in PAIRED_SETS},
+        difference={name: _difference(_correct(records, name), _correct(baseline, name)) for name in PAIRED_SETS},
         errors=_mean_row(rows),
         be=spread([be(row) for row in rows]),
         relative_be=spread([relative_be(row) for row in rows]),
@@ -120,14 +142,27 @@ def _summary_of(records: Sequence[ArmRecord], baseline: Sequence[ArmRecord]) -> 
     )
 
 
-def _difference(records: Sequence[ArmRecord], baseline: Sequence[ArmRecord], name: str) -> PairedDifference | None:
-    """Over the seeds that both have."""
-    other = {record.seed: record.correct[name] for record in baseline}
-    common = [record for record in records if record.seed in other]
+def _correct(records: Sequence[ArmRecord], name: str) -> dict[int, np.ndarray]:
+    return {record.seed: record.correct[name] for record in records}
+
+
+def _elsewhere_of(records: Sequence[ArmRecord], baseline: Sequence[ArmRecord]) -> ElsewhereSummary:
+    found = [record.elsewhere for record in records if record.elsewhere]
+    return ElsewhereSummary(
+        spread([float(one.correct.mean()) for one in found]),
+        spread([one.balanced_accuracy for one in found]),
+        _difference({record.seed: record.elsewhere.correct for record in records if record.elsewhere},
+                    {record.seed: record.elsewhere.correct for record in baseline if record.elsewhere}),
+    )  # fmt: skip
+
+
+def _difference(correct: Mapping[int, np.ndarray], baseline: Mapping[int, np.ndarray]) -> PairedDifference | None:
+    """Over the seeds that both have; ``correct`` and ``baseline`` are (N,) bool by seed."""
+    common = [seed for seed in correct if seed in baseline]
     if not common:
         return None
     return paired_difference(
-        np.stack([record.correct[name] for record in common]), np.stack([other[record.seed] for record in common])
+        np.stack([correct[seed] for seed in common]), np.stack([baseline[seed] for seed in common])
     )
 
 

@@ -1,7 +1,7 @@
 """The verbs that look at a network."""
 
 from argparse import Namespace
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,7 +149,6 @@ def _measure(told: Namespace) -> None:
 
 
 def _measure_elsewhere(told: Namespace) -> None:
-    from bloodcells.data.sources import open_source
     from bloodcells.measuring.external import measure_external
     from bloodcells.run import Run
     from bloodcells.training.start import KIT
@@ -157,8 +156,7 @@ def _measure_elsewhere(told: Namespace) -> None:
     claim(told.out.parent, (told.out.name,))
     run = Run(told.run or KIT)
     competition = run.config.competition
-    reading = replace(options.reading(told), fewest=0)
-    cells = open_source(told.external, options.DATA, competition, reading=reading)
+    cells = options.pictures_from_elsewhere(told.external, competition, told)
     images = _balanced(cells.images, run, told)
     found = measure_external(cells.labels, run.predict(images, told.tta), competition.classes)
     write_json(told.out, {"pictures": cells.origin, "sha256": cells.sha256, "command": told.command, **asdict(found)})

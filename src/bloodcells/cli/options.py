@@ -3,6 +3,7 @@
 import shlex
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,13 @@ def cells(told: Namespace) -> "CellSet":
     from bloodcells.data.sources import open_source
 
     return open_source(told.data, DATA, competition(told), reading=reading(told))
+
+
+def pictures_from_elsewhere(folder: str, known: "Competition", told: Namespace) -> "CellSet":
+    """Labelled pictures that are no cells of ``--data``, for a network that knows the classes of a competition."""
+    from bloodcells.data.sources import open_source
+
+    return open_source(folder, DATA, known, reading=replace(reading(told), fewest=0))
 
 
 def source_in_words(told: Namespace) -> str:

@@ -24,6 +24,8 @@ GROUP = Group("research")
     option("--budget", default="cpu", help="cpu: some minutes for an arm on 2 cores; gpu: every cell at full size; "
            "trial: seconds, for no conclusion; or a TOML file (default: cpu)"),
     options.INIT,
+    option("--external", dest="also", metavar="FOLDER", help="measure every arm on labelled pictures from elsewhere "
+           "too"),
     option("--out", type=Path, required=True, help="folder of the ablation; its report/ holds the page"),
     option("--ray", metavar="ADDRESS", help="run the arms as tasks of a Ray cluster: its address, auto, or local; "
            "needs the extra ray and a folder that all machines share"),
@@ -46,11 +48,12 @@ def _ablate(told: Namespace) -> None:
     arms = groups.get(told.arms[0], told.arms) if len(told.arms) == 1 else told.arms
     work = pending(told.out, arms, told.seeds)
     say(f"{len(work)} of {len(arms) * len(told.seeds)} arms and seeds are to be trained.")
+    external = told.also and options.pictures_from_elsewhere(told.also, options.competition(told), told)
     claim(told.out, ("start", "runs", "records", "report"))
     parts = walk.prepare(options.cells(told), told.out, options.cleaning(told))
     init = starting_point(told.init, told.data, told.out / "start")
     say(f"The weights start from {init}.")
-    experiment = prepare_experiment(parts.train, parts.validation, budget(told.budget), init, told.out)
+    experiment = prepare_experiment(parts.train, parts.validation, budget(told.budget), init, told.out, external)
     if told.ray:
         written = run_arms_on_ray(experiment, work, told.ray, told.ray_cpus, told.ray_gpus)
     else:

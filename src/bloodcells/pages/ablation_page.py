@@ -19,6 +19,7 @@ from bloodcells.pages.ablation_plots import Near
 from bloodcells.pages.ablation_tables import (
     arms_table,
     effects_table,
+    elsewhere_table,
     points,
     seed_counts_in_words,
     throughput_table,
@@ -103,7 +104,7 @@ def ablation_page(summary: AblationSummary, title: str, galleries: Mapping[str, 
         strips: by arm, names of those that show what it does to one cell.
     """
     sections = (_head(summary, title), _results(summary), _arms(summary, strips), _by_corruption(summary),
-                _cost(summary), _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
+                _elsewhere(summary), _cost(summary), _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
     return "\n".join(section for section in sections if section)
 
 
@@ -234,6 +235,17 @@ pixelate are harder here: rows to stand beside, not to beat.*
 {errors_by_corruption_table(chosen)}
 *The same by corruption, for AlexNet and ResNet-18 as published, the best arm and the one it is compared with. Those of
 every arm are in the figure above and in [ablation.json](ablation.json).*
+"""
+
+
+def _elsewhere(summary: AblationSummary) -> str:
+    if not summary.elsewhere:
+        return ""
+    return f"""## On pictures from elsewhere
+
+{elsewhere_table(summary)}
+*Of {summary.pictures}. Single views, mean ± standard deviation over the arm's seeds; in parentheses the 95 % interval
+of the paired difference. Nothing was trained on these pictures, and they have no say in the order of the arms.*
 """
 
 

@@ -56,6 +56,17 @@ def throughput_table(summary: AblationSummary) -> str:
     return markdown_table(columns, rows)
 
 
+def elsewhere_table(summary: AblationSummary) -> str:
+    """What each arm makes of pictures from elsewhere, in the order of `arms_table`."""
+    columns = ("arm", "accuracy", "balanced accuracy", f"accuracy, against {summary.baseline} (points)")
+    rows = [
+        (arm.arm, in_words(own.accuracy), in_words(own.balanced_accuracy), points(own.difference))
+        for arm in summary.arms
+        for own in [summary.elsewhere[arm.arm]]
+    ]
+    return markdown_table(columns, rows)
+
+
 def in_words(one: Spread, digits: int = 3) -> str:
     """Mean ± standard deviation; the mean alone for a single seed."""
     return f"{one.mean:.{digits}f}" + ("" if one.sd is None else f" ± {one.sd:.{digits}f}")
