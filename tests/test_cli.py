@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from bloodcells.cli import making, options
 from bloodcells.data.cells import save_cells
 from bloodcells.data.sources import Reading, bloodmnist
 from bloodcells.data.sources.pictures import Fit
-from bloodcells.data.sources.synthetic import FEWEST_CELLS
+from bloodcells.data.sources.synthetic import FEWEST_CELLS, draw_smear
 from bloodcells.errors import KitError, say
 
 VERBS = [verb.name for group in cli.GROUPS for verb in group.verbs]
@@ -308,6 +309,50 @@ def test_the_weights_that_come_with_the_kit_are_packed_without_a_run(tmp_path, m
     with pytest.raises(SystemExit) as end:
         cli.main(["package", "--weights", "kit", "--run", "runs/a", "--out", str(tmp_path / "kit.zip")])
     assert end.value.code == 2
+
+
+def test_several_runs_with_their_cells_become_one_zip_that_is_scored(tmp_path, monkeypatch, capsys):
+    from bloodcells import ensembling
+    from bloodcells.codabench.packager import PackageSummary
+    from bloodcells.training.start import KIT
+
+    scores = {"clean": {"accuracy": 0.99}, "composite": {"accuracy": 0.96}}
+    asked = []
+
+    def make_ensemble(*told):
+        asked.append(told)
+        summary = PackageSummary(told[2], 1, "ab" * 32, ("model.py",), 60.0, 0.5)
+        return summary, SimpleNamespace(measurements=(), scores=scores)
+
+    monkeypatch.setattr(ensembling, "make_ensemble", make_ensemble)
+    begun_run(tmp_path / "run")
+    save_cells(tmp_path / "cells.npz", draw_smear(FEWEST_CELLS, seed=3).cells)
+    told = ["package", "--run", str(tmp_path / "run"), "--run", "kit", "--out", str(tmp_path / "both.zip")]
+    assert cli.main([*told, "--data", str(tmp_path / "cells.npz"), "--tta", "1"]) == 0
+    (runs, cells, out, level, force, backend, command), *_ = asked
+    assert (runs, out, level, force, backend) == ([tmp_path / "run", KIT], tmp_path / "both.zip", 1, False, "tflite")
+    assert len(cells) > 100 and command.startswith("bloodcells package --run ")
+    said = capsys.readouterr().out
+    assert "Accuracy of the zip on the hold-out: 0.9900 clean, 0.9600 composite. The record is " in said
+    assert "both.json." in said and "less than 0.50 apart" in said
+
+
+def test_an_ablation_is_measured_on_pictures_from_elsewhere_beside_its_own_cells(tmp_path, monkeypatch):
+    from bloodcells.ablation import experiment
+    from bloodcells.pages import ablation_page
+
+    pictures(tmp_path / "other laboratory", "Basophil/1.png", "ig/1.png")
+    seen = []
+    monkeypatch.setattr(experiment, "prepare_experiment", lambda *told: seen.append(told))
+    monkeypatch.setattr(experiment, "run_arm", lambda *_: "a record")
+    monkeypatch.setattr(ablation_page, "draw_ablation", lambda *_: "a page")
+    save_cells(tmp_path / "cells.npz", draw_smear(FEWEST_CELLS, seed=3).cells)
+    told = ["ablate", "--data", str(tmp_path / "cells.npz"), "--arms", "flips", "--seeds", "0", "--init", "scratch"]
+    external = ["--external", str(tmp_path / "other laboratory")]
+    assert cli.main([*told, *external, "--out", str(tmp_path / "ablation")]) == 0
+    assert seen[0][5].labels.tolist() == [0, 3] and len(seen[0][0]) > 100
+    assert cli.main([*told, "--out", str(tmp_path / "another")]) == 0
+    assert seen[1][5] is None
 
 
 def test_a_run_is_published_with_its_sha256(tmp_path, monkeypatch, capsys):

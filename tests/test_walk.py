@@ -156,24 +156,6 @@ def test_evaluating_another_level_keeps_what_was_measured(walked, cells, tmp_pat
     assert "8 dihedral views" in draw_run(run, tmp_path / "page").read_text(encoding="utf-8")
 
 
-def test_an_ensemble_is_measured_on_what_its_members_share(walked, cells, tmp_path, monkeypatch):
-    run, copy, published = walked[0], tmp_path / "copy", tmp_path / "published"
-    shutil.copytree(run, copy)
-    shutil.copytree(run, published)
-    (published / "split.csv").unlink()
-    monkeypatch.setattr(walk, "_predicted", lambda network, sets, level: dict.fromkeys(sets, (network, level)))
-    monkeypatch.setattr(walk, "_measured", lambda key, cells, views, found: (*key, len(cells), found[0]._members))
-    monkeypatch.setattr(walk, "_temperature", lambda rows, sets, found: None)
-    rows = walk.measure_ensemble([copy, run, published], cells, 0).rows
-    sizes = {part: len(getattr(walk.parts_of(run, cells), part)) for part in ("validation", "holdout")}
-    assert [row[:3] for row in rows] == [(part, name, sizes[part]) for part in sizes for name in ("clean", "composite")]
-    assert all(len(row[3]) == 3 for row in rows)
-    with pytest.raises(KitError, match=r"^no split: expected one in .*, got none\. Leave out --data\.$"):
-        walk.measure_ensemble([published], cells, 0)
-    with pytest.raises(KitError, match=r"is not what .* was trained on"):
-        walk.measure_ensemble([run, copy], draw_smear(FEWEST_CELLS, seed=6).cells, 0)
-
-
 def test_a_level_that_was_not_measured_is_not_submitted(walked, cells):
     with pytest.raises(KitError, match="expected metrics of the holdout over 8 views"):
         walk.submit(walked[0], walk.parts_of(walked[0], cells), 2)

@@ -13,6 +13,7 @@ from bloodcells.errors import KitError
 from bloodcells.pages.ablation_page import redraw_ablation
 from bloodcells.pages.run_page import redraw_run
 from reports.make.cleaning_benchmarks import write_benchmark_page
+from reports.make.ensemble_page import write_ensembles_page
 from reports.make.external_page import write_external_page
 from reports.make.model_card import write_model_card
 from reports.make.notebooks import execute, open_elsewhere
@@ -53,6 +54,7 @@ def made_pages(repository: Path) -> Iterator[Path]:
     yield write_benchmark_page(reports / "cleaning")
     yield write_speed_page(reports / "speed")
     yield write_external_page(reports / "external")
+    yield write_ensembles_page(reports)
     yield write_model_card(repository / "src" / "bloodcells" / "weights", reports / "external")
     yield from write_readme(repository / "README.md", reports)
     yield write_story(reports)

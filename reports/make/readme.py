@@ -3,21 +3,24 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bloodcells.ablation.statistics import Spread
 from bloodcells.data.sources.synthetic import draw_smear
+from bloodcells.ensembling import EnsembleRecord
 from bloodcells.errors import KitError
 from bloodcells.files import read_json, write_text
 from bloodcells.pages.galleries import clean_beside_composite, each_corruption
 from bloodcells.pages.plots import save_figure
 from bloodcells.pages.record import RunRecord, read_records
-from bloodcells.pages.tables import accuracy_interval, markdown_table
+from bloodcells.pages.tables import interval_in_words, markdown_table
 from bloodcells.pages.words import hardware
+from reports.make.ensemble_page import FOLDER as ENSEMBLES
+from reports.make.ensemble_page import members_in_words, read_ensembles
+from reports.make.seeds import Seeds, by_recipe
 from reports.make.speed_page import score_table
 
 PICTURE, CORRUPTIONS = "smear.png", "each_corruption.png"
 TIMING = Path("speed") / "score.json"
 COSTS = Path("guide") / "costs.md"
-ROWS = 3
-"""Runs of the kit that the table shows."""
 
 _BASELINES = (
     ("the published EfficientNetB3 that this kit re-implements", "0.81 (hidden set)", "0.99 (validation)", ""),
@@ -36,8 +39,9 @@ def write_readme(readme: Path, reports: Path) -> Iterator[Path]:
     """
     draw_pictures(reports / PICTURE)
     records = read_records(reports)
+    as_shipped = [one for one in by_recipe(records) if not one.changes]
     tables = {
-        readme: {"results": results_table(records, reports.name)},
+        readme: {"results": results_table(as_shipped, read_ensembles(reports), reports.name)},
         reports / COSTS: {
             "costs": cost_table(list(records.values())),
             "timing": score_table(read_json(reports / TIMING)),
@@ -48,15 +52,15 @@ def write_readme(readme: Path, reports: Path) -> Iterator[Path]:
         yield page
 
 
-def results_table(records: Mapping[str, RunRecord], reports: str) -> str:
-    """The baselines and the first ``ROWS`` records, by their pages; links lead into the folder ``reports``.
+def results_table(recipes: Sequence[Seeds], ensembles: Mapping[str, EnsembleRecord], reports: str) -> str:
+    """The baselines, and a row for each of the ``recipes`` and ``ensembles``; links lead into the folder ``reports``.
 
     What a command of the kit makes comes before what it does not.
     """
-    ordered = sorted(records.items(), key=lambda one: bool(one[1].config.note))[:ROWS]
-    rows = [_result_row(record, f"{reports}/{page}/index.md") for page, record in ordered] or [
-        ("this kit", _NONE_YET, "", "")
-    ]
+    by_command = [_result_row(one, reports) for one in recipes if not one.first.config.note]
+    together = [_ensemble_row(name, record, reports) for name, record in ensembles.items()]
+    without = [_result_row(one, reports) for one in recipes if one.first.config.note]
+    rows = [*by_command, *together, *without] or [("this kit", _NONE_YET, "", "")]
     return markdown_table(_COLUMNS, [*_BASELINES, *rows])
 
 
@@ -99,18 +103,40 @@ def draw_pictures(path: Path) -> None:
     save_figure(each, path.with_name(CORRUPTIONS))
 
 
-def _result_row(record: RunRecord, page: str) -> tuple[object, ...]:
-    config, summary = record.config, record.summary
-    n, minutes = summary.parts["holdout"], sum(record.seconds.values()) / 60
-    machine = "one core" if record.environment.cores == 1 else f"{record.environment.cores} cores"
-
-    def scored(name: str) -> str:
-        accuracy = summary.scores[name]["accuracy"]
-        low, high = accuracy_interval(accuracy, n)
-        return f"{accuracy:.4f} ({low:.3f} to {high:.3f})"
-
+def _result_row(seeds: Seeds, reports: str) -> tuple[object, ...]:
+    config, n = seeds.first.config, seeds.first.summary.parts["holdout"]
+    pages = [f"{reports}/{page}/index.md" for page in seeds.runs]
     if config.note:
-        made = f"[the weights that come with it]({page})"
-    else:
-        made = f"[`{config.recipe_name or 'own settings'}`]({page}), {minutes:.0f} minutes on {machine}"
-    return f"this kit: {made}", scored("composite"), scored("clean"), f"{n:,}"
+        return f"this kit: [the weights that come with it]({pages[0]})", *_accuracies(seeds, n), f"{n:,}"
+    name = f"`{config.recipe_name or 'own settings'}`"
+    numbered = ", ".join(
+        f"[{record.config.recipe.seed}]({page})" for record, page in zip(seeds.runs.values(), pages, strict=True)
+    )
+    told = f"{name}, seeds {numbered}" if len(pages) > 1 else f"[{name}]({pages[0]})"
+    changed = "".join(f" with `{change}`" for change in seeds.changes)
+    return f"this kit: {told}{changed}, {_minutes(seeds)}", *_accuracies(seeds, n), f"{n:,}"
+
+
+def _ensemble_row(name: str, record: EnsembleRecord, reports: str) -> tuple[object, ...]:
+    n = record.images["holdout"]
+    page = f"{reports}/{ENSEMBLES}/README.md#{name}"
+    scored = (interval_in_words(record.scores[of]["accuracy"], n) for of in ("composite", "clean"))
+    return f"this kit: [one zip]({page}) of {members_in_words(record)}", *scored, f"{n:,}"
+
+
+def _accuracies(seeds: Seeds, n: int) -> list[str]:
+    return [accuracy_in_words(seeds.accuracy(name), n) for name in ("composite", "clean")]
+
+
+def accuracy_in_words(found: Spread, n: int | None = None) -> str:
+    """With the spread over the seeds; where there is one seed, with the interval for ``n`` other cells."""
+    if found.sd is not None:
+        return f"{found.mean:.4f} ± {found.sd:.4f}"
+    return f"{found.mean:.4f}" if n is None else interval_in_words(found.mean, n)
+
+
+def _minutes(seeds: Seeds) -> str:
+    least, most = (f"{minutes:.0f}" for minutes in seeds.minutes)
+    cores = {record.environment.cores for record in seeds.runs.values()}
+    machine = " or ".join("one core" if count == 1 else f"{count} cores" for count in sorted(cores))
+    return f"{least} minutes on {machine}" if least == most else f"{least} to {most} minutes on {machine}"

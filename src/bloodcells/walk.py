@@ -4,7 +4,7 @@ Each function reads what the one before it wrote into the run folder; `run.Run` 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,6 @@ from bloodcells.measuring.evaluation import accuracy_by_corruption, evaluate
 from bloodcells.measuring.explanation import errors_of
 from bloodcells.measuring.gate import choose_gate, gate_effect, gated
 from bloodcells.measuring.temperature import choose_temperature, temperature_effect
-from bloodcells.network.ensemble import Ensemble
 from bloodcells.network.inference import TTA_VIEWS, Network, predict_probabilities
 from bloodcells.progress import Show, progress_bars
 from bloodcells.recipe import Recipe
@@ -290,25 +289,6 @@ def measure_medmnist_c(folder: Path, parts: Parts, images: int) -> ErrorRow:
     return error_row(run.name, clean, errors)
 
 
-def measure_ensemble(folders: Sequence[Path], cells: CellSet, tta_level: int) -> Evaluation:
-    """Measure the mean of the probabilities of several runs on the validation and hold-out cells that they share.
-
-    Published weights have no split and so no say in it; where they come from other training cells, a line says that
-    they may have been trained on what is measured.
-
-    Raises:
-        KitError: ``cells`` are not those of a run, or no run has a split.
-    """
-    runs = [Run(folder) for folder in folders]
-    shared = [parts_of(run.folder, cells) for run in runs if run.is_split]
-    if not shared:
-        raise KitError(f"no split: expected one in {' or '.join(map(str, folders))}, got none. Leave out --data.")
-    for run in runs:
-        if run.config.data_sha256 != shared[0].train.sha256:
-            say(f"{run.folder} comes from other training cells: some of what is measured may be among them.")
-    return evaluated(Ensemble([run.network() for run in runs]), shared[0], tta_level)
-
-
 def submit(folder: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, float]]:
     """Package the run and score that very zip on the clean and on the corrupted hold-out.
 
@@ -320,16 +300,30 @@ def submit(folder: Path, parts: Parts, tta_level: int) -> dict[str, dict[str, fl
             evaluation measured in this process, but for `ZIP_TOLERANCE`.
     """
     run = Run(folder)
-    evaluated = metrics_by_set(run.rows(Measurement), "holdout", TTA_VIEWS[tta_level])
+    measured = metrics_by_set(run.rows(Measurement), "holdout", TTA_VIEWS[tta_level])
     package(folder, run.submission, tta_level, force=True)
+    return score_holdout(run.submission, parts, measured, run.score)
+
+
+def score_holdout(
+    zip_path: Path, parts: Parts, measured: Mapping[str, Metrics], work: Callable[[str], Path]
+) -> dict[str, dict[str, float]]:
+    """Score a zip on the clean and on the corrupted hold-out, each in the folder that ``work`` gives for it.
+
+    Returns:
+        The leaderboard's columns by set.
+
+    Raises:
+        KitError: the zip fails, or does not score what was ``measured`` in this process, but for `ZIP_TOLERANCE`.
+    """
     scores = {}
     for name, cells in parts.sets("holdout").items():
-        scores[name] = score(run.submission, cells, run.score(name), checks=False)
-        measured = evaluated[name].accuracy
-        surplus = round((scores[name]["accuracy"] - measured) * len(cells))
+        scores[name] = score(zip_path, cells, work(name), checks=False)
+        expected = measured[name].accuracy
+        surplus = round((scores[name]["accuracy"] - expected) * len(cells))
         if abs(surplus) > max(1, ZIP_TOLERANCE * len(cells)):
             raise KitError(
-                f"the zip does not score what the network scores: expected accuracy {measured:.4f} on the {name} "
+                f"the zip does not score what the network scores: expected accuracy {expected:.4f} on the {name} "
                 f"hold-out, got {scores[name]['accuracy']:.4f}. Do not upload it."
             )
         if surplus:

@@ -8,6 +8,7 @@ from PIL import Image
 from bloodcells.errors import KitError
 from bloodcells.pages.record import run_record
 from reports.make.readme import cost_table, draw_pictures, filled, results_table
+from reports.make.seeds import by_recipe
 from reports.make.speed_page import score_table
 
 pytestmark = pytest.mark.draws
@@ -30,7 +31,7 @@ TIMING = {
 def test_rows_are_made_from_the_records(run_folder: Path) -> None:
     record = run_record(run_folder)
     clean, composite = (record.summary.scores[name]["accuracy"] for name in ("clean", "composite"))
-    row = results_table({"a-page": record}, "reports").splitlines()[-1]
+    row = results_table(by_recipe({"a-page": record}), {}, "reports").splitlines()[-1]
     assert row.startswith("| this kit: [`quick`](reports/a-page/index.md), 8 minutes on 2 cores | ")
     assert f"| {composite:.4f} (" in row and f") | {clean:.4f} (" in row and row.endswith("| 160 |")
 
@@ -48,14 +49,30 @@ def test_the_costs_of_a_run_are_minutes_by_stage(run_folder: Path) -> None:
 def test_what_a_command_makes_comes_before_what_it_does_not(run_folder: Path) -> None:
     made = run_record(run_folder)
     by_hand = replace(made, config=replace(made.config, note="in a loop of its own"))
-    table = results_table({"a-page": by_hand, "b-page": made}, "reports")
+    table = results_table(by_recipe({"a-page": by_hand, "b-page": made}), {}, "reports")
     assert table.index("b-page") < table.index("a-page")
     assert "this kit: [the weights that come with it](reports/a-page" in table
 
 
-def test_three_runs_are_shown_at_most(run_folder: Path) -> None:
+def test_the_seeds_of_a_recipe_are_one_row_with_their_spread(run_folder: Path) -> None:
     record = run_record(run_folder)
-    assert results_table(dict.fromkeys("abcd", record), "reports").count("| this kit: ") == 3
+    scores = record.summary.scores
+    worse = {**scores, "composite": {**scores["composite"], "accuracy": scores["composite"]["accuracy"] - 0.02}}
+    other = replace(
+        record,
+        config=replace(record.config, recipe=replace(record.config.recipe, seed=1)),
+        summary=replace(record.summary, scores=worse),
+    )
+    row = results_table(by_recipe({"b": other, "a": record}), {}, "reports").splitlines()[-1]
+    assert row.startswith("| this kit: `quick`, seeds [0](reports/a/index.md), [1](reports/b/index.md), 8 minutes on 2")
+    assert f"| {scores['composite']['accuracy'] - 0.01:.4f} ± 0.0141 | " in row and "± 0.0000 | 160 |" in row
+
+
+def test_a_changed_recipe_says_what_was_changed(run_folder: Path) -> None:
+    record = run_record(run_folder)
+    changed = replace(record, config=replace(record.config, commands=("bloodcells run --set phases.1.policy=chain",)))
+    table = results_table(by_recipe({"a": changed}), {}, "reports")
+    assert "[`quick`](reports/a/index.md) with `policy=chain`, 8 minutes" in table
 
 
 def test_filling_again_changes_nothing() -> None:
@@ -65,7 +82,7 @@ def test_filling_again_changes_nothing() -> None:
 
 
 def test_without_records_the_table_says_so() -> None:
-    table = results_table({}, "reports")
+    table = results_table([], {}, "reports")
     assert "| this kit | no run is published yet |" in table and "0.9687 (hidden set)" in table
 
 

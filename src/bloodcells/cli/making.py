@@ -162,7 +162,7 @@ def _train(told: Namespace) -> None:
         required=True,
     ),
     option("--data", help="the cells of several runs: which images get further views is chosen on their validation "
-           "cells (default: all do)"),
+           "cells, and the zip is scored on their hold-out (default: all do, and it is not)"),
     *options.READING,
     option("--out", type=Path, required=True, help="the zip"),
     option("--backend", default="tflite", choices=("tflite", "keras"), help="what predicts: a TFLite flatbuffer with "
@@ -204,21 +204,21 @@ def _packed_alone(run: Path, told: Namespace) -> "tuple[PackageSummary, str]":
 
 def _packed_together(runs: list[Path], told: Namespace) -> "tuple[PackageSummary, str]":
     """The zip of several runs, and how images could be spared the further views."""
-    from bloodcells import walk
     from bloodcells.codabench.packager import package_ensemble
     from bloodcells.data.sources import open_source
+    from bloodcells.ensembling import make_ensemble
     from bloodcells.run import Run
 
-    gate, temperature = None, 1.0
-    if told.data:
-        competition = Run(runs[0]).config.competition
-        cells = open_source(told.data, options.DATA, competition, reading=options.reading(told))
-        found = walk.measure_ensemble(runs, cells, told.tta)
-        gate = found.gate.gate if found.gate else None
-        temperature = found.temperatures[-1].temperature
-        say_accuracies(found.rows)
-    summary = package_ensemble(runs, told.out, told.tta, told.force, told.backend, gate, temperature)
-    return summary, "; with --data those that can be spared them are found on the validation cells"
+    if not told.data:
+        summary = package_ensemble(runs, told.out, told.tta, told.force, told.backend)
+        return summary, "; with --data those that can be spared them are found on the validation cells"
+    competition = Run(runs[0]).config.competition
+    cells = open_source(told.data, options.DATA, competition, reading=options.reading(told))
+    summary, record = make_ensemble(runs, cells, told.out, told.tta, told.force, told.backend, told.command)
+    say_accuracies(record.measurements)
+    scores = ", ".join(f"{one['accuracy']:.4f} {name}" for name, one in record.scores.items())
+    say(f"Accuracy of the zip on the hold-out: {scores}. The record is {told.out.with_suffix('.json')}.")
+    return summary, ""
 
 
 def _run_folder(told: Namespace) -> Path:

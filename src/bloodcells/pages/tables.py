@@ -130,3 +130,9 @@ def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
     """The interval of `external.Share`."""
     share = Share.of(round(accuracy * n), n)
     return share.low, share.high
+
+
+def interval_in_words(accuracy: float, n: int) -> str:
+    """An accuracy with its interval for drawing ``n`` other cells."""
+    low, high = accuracy_interval(accuracy, n)
+    return f"{accuracy:.4f} ({low:.3f} to {high:.3f})"

@@ -119,7 +119,7 @@ class Config:
         return replace(
             self,
             recipe=replace(self.recipe, init=Path(self.recipe.init).name),
-            commands=tuple(shlex.join(map(_without_folder, shlex.split(command))) for command in self.commands),
+            commands=tuple(map(without_folders, self.commands)),
             data=self.data and _without_folder(self.data),
         )
 
@@ -149,6 +149,11 @@ class Environment:
     accelerators: tuple[str, ...]
     after_epoch: Count = 0
     continued: tuple["Environment", ...] = ()
+
+
+def without_folders(command: str) -> str:
+    """A command line with the files of whoever typed it by their names alone, where it had the whole paths."""
+    return shlex.join(map(_without_folder, shlex.split(command)))
 
 
 def _without_folder(argument: str) -> str:
