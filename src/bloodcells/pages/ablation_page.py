@@ -103,8 +103,10 @@ def ablation_page(summary: AblationSummary, title: str, galleries: Mapping[str, 
         galleries: by arm, names of pictures beside the page that show what it does to a cell of each class.
         strips: by arm, names of those that show what it does to one cell.
     """
-    sections = (_head(summary, title), _results(summary), _arms(summary, strips), _by_corruption(summary),
-                _elsewhere(summary), _cost(summary), _gallery(galleries), _method(summary), _settings(summary))  # fmt: skip
+    sections = (
+        _head(summary, title), _results(summary), _arms(summary, strips), _by_corruption(summary), _elsewhere(summary),
+        _cost(summary), _gallery(galleries), _method(summary), _settings(summary),
+    )  # fmt: skip
     return "\n".join(section for section in sections if section)
 
 
