@@ -137,6 +137,7 @@ def accuracy_in_words(found: Spread, n: int | None = None) -> str:
 
 def _minutes(seeds: Seeds) -> str:
     least, most = (f"{minutes:.0f}" for minutes in seeds.minutes)
-    cores = {record.environment.cores for record in seeds.runs.values()}
+    sittings = [one for record in seeds.runs.values() for one in (record.environment, *record.environment.continued)]
+    cores = {sitting.cores for sitting in sittings}
     machine = " or ".join("one core" if count == 1 else f"{count} cores" for count in sorted(cores))
     return f"{least} minutes on {machine}" if least == most else f"{least} to {most} minutes on {machine}"
