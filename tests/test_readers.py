@@ -200,7 +200,7 @@ READERS = {
     "record.json": Reader(write_run_record, lambda folder: run_page(read_record(folder))),
     "ablation records": Reader(
         write_arms,
-        lambda folder: ablation_page.ablation_page(summarise(read_records(folder)), "Invented", []),
+        lambda folder: ablation_page.ablation_page(summarise(read_records(folder)), "Invented", {}, {}),
         lambda page: "nan" not in page,
     ),
     "ablation.json": Reader(write_ablation_page, lambda folder: ablation_page.redraw_ablation(folder)),

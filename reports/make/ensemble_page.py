@@ -98,4 +98,5 @@ def _views(record: EnsembleRecord) -> str:
 def _member(member: Member) -> str:
     if member.run == "kit":
         return "the kit's weights"
-    return f"`{member.recipe_name or 'own settings'}` with `{member.policy}`, seed {member.seed}"
+    policy = "" if member.policy == member.recipe_name else f" with `{member.policy}`"
+    return f"`{member.recipe_name or 'own settings'}`{policy}, seed {member.seed}"

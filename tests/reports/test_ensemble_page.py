@@ -5,7 +5,7 @@ import pytest
 
 from bloodcells.ensembling import EnsembleRecord, Member
 from bloodcells.pages.record import RunRecord, run_record
-from reports.make.ensemble_page import ensembles_page
+from reports.make.ensemble_page import ensembles_page, members_in_words
 from reports.make.readme import results_table
 
 N = 160
@@ -55,3 +55,8 @@ def test_the_readme_has_a_row_of_it(both: EnsembleRecord) -> None:
         "| this kit: [one zip](reports/ensembles/README.md#both) of `quick` with `flips`, seed 0 + the"
     )
     assert f"| {both.scores['clean']['accuracy']:.4f} (" in row and row.endswith(f" | {N} |")
+
+
+def test_a_policy_is_named_where_it_is_not_that_of_the_recipes_name(both: EnsembleRecord) -> None:
+    members = replace(both.members[0], recipe_name="full", policy="full", seed=1), both.members[1]
+    assert members_in_words(replace(both, members=members)) == "`full`, seed 1 + the kit's weights"
