@@ -82,6 +82,8 @@ def test_nothing_is_replaced_without_being_asked(
         with pytest.raises(KitError, match=r"both\.json is no record of an ensemble, and would be replaced"):
             make_ensemble(runs[:2], cells, out, 0, force)
     record.unlink()
+    with pytest.raises(KitError, match="expected different runs, got one twice"):
+        make_ensemble(runs[:1] * 2, cells, out, 0)
     out.write_bytes(b"mine")
     with pytest.raises(KitError, match=r"both\.zip exists already"):
         make_ensemble(runs[:2], cells, out, 0)

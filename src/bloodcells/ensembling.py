@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bloodcells import __version__
-from bloodcells.codabench.packager import PackageSummary, package_ensemble
+from bloodcells.codabench.packager import PackageSummary, package_ensemble, refuse_unequal
 from bloodcells.data.cells import CellSet
+from bloodcells.data.splitting import PARTS
 from bloodcells.decoding import Amount, Count, decoded, read_as
 from bloodcells.environment import checkout_commit, describe_environment
 from bloodcells.errors import KitError, say
@@ -134,6 +135,7 @@ def make_ensemble(
     """
     record = out.with_suffix(".json")
     _refuse_to_replace(out, record, force)
+    refuse_unequal(folders)
     began = time.perf_counter()
     parts = shared_parts(folders, cells)
     found = measure_ensemble(folders, parts, tta_level)
@@ -150,7 +152,7 @@ def make_ensemble(
         version=__version__,
         members=tuple(_member(Run(folder)) for folder in folders),
         environment=decoded(describe_environment(), Environment),
-        images={part: len(getattr(parts, part)) for part in ("train", "validation", "holdout")},
+        images={part: len(getattr(parts, part)) for part in PARTS},
         views=views,
         measurements=found.rows,
         gate=gate,

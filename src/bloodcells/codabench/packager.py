@@ -92,7 +92,7 @@ def package_ensemble(
         KitError: also, a run is there twice, or the runs do not know the same classes and images of one size.
     """
     _refuse_request(out, tta_level, force, backend)
-    _refuse_unequal(folders)
+    refuse_unequal(folders)
     return _package([Run(folder) for folder in folders], out, tta_level, backend, gate, temperature)
 
 
@@ -130,7 +130,8 @@ def _package(
     return PackageSummary(out, out.stat().st_size, sha256_of(out), names, projected, gate)
 
 
-def _refuse_unequal(folders: Sequence[Path]) -> None:
+def refuse_unequal(folders: Sequence[Path]) -> None:
+    """Raise KitError if a run is there twice, or the runs do not know the same classes and images of one size."""
     known = [Run(folder).config.competition for folder in folders]
     for folder, own in zip(folders, known, strict=True):
         wanted = known[0]
