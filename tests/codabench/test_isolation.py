@@ -142,8 +142,9 @@ def test_memory_beyond_the_limit_is_killed(run: Run) -> None:
 
 
 def test_too_many_processes_are_killed(run: Run) -> None:
-    """Each child sleeps and ends: a submission that forks without end would take the machine with it."""
-    end = run("import os, time\nfor _ in range(400):\n    if not os.fork(): time.sleep(20); os._exit(0)", memory=10**12)
+    """A submission that forks without end would take the machine with it. These stay until they have been counted."""
+    code = "import os, time\nfor _ in range(400):\n    if not os.fork(): time.sleep(20); os._exit(0)\ntime.sleep(20)"
+    end = run(code, memory=10**12)
     assert end.killed.startswith("killed at ") and end.killed.endswith(" processes (limit 200)")
 
 
