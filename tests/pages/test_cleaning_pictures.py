@@ -37,10 +37,11 @@ def test_pictures_are_drawn_and_a_stale_sheet_of_suspects_goes(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["distances.png", "dropped.jpg"]
 
 
-def test_each_suspect_is_drawn_once_with_both_labels(cells, doubtful) -> None:
+def test_each_suspect_is_drawn_once_with_its_number_and_both_labels(cells, doubtful) -> None:
     figure = suspected_labels(cells, doubtful, "Suspects", columns=2, most=2)
     shown = [axes for axes in figure.axes if axes.images]
     assert len(shown) == 2
     for axes, index in zip(shown, doubtful.suspects, strict=False):
         assert np.array_equal(axes.images[0].get_array(), cells.images[index])
-        assert axes.get_title().endswith("? 0.93") and " 0.01\n" in axes.get_title()
+        number, label, likelier = axes.get_title(loc="left").splitlines()
+        assert number == f"image {index}" and label.endswith(" 0.01") and likelier.endswith("? 0.93")

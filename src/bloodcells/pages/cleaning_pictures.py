@@ -25,7 +25,8 @@ def write_cleaning_pictures(
     save_figure(distance_distributions(calibration, settings), folder / DISTANCES)
     if len(table.suspects):
         count = len(table.suspects)
-        title = f"{min(count, _MOST)} of {count} doubtful labels over the likelier ones ({cells.origin})"
+        told = f"{count}" if count <= _MOST else f"The first {_MOST} of {count}"
+        title = f"{told} doubtful labels, and the likelier ones ({cells.origin})"
         save_contact_sheet(suspected_labels(cells, table, title, most=_MOST), folder / SUSPECTS)
     else:
         (folder / SUSPECTS).unlink(missing_ok=True)

@@ -127,8 +127,8 @@ def dropped_images(cells: CellSet, table: CleaningTable, title: str, columns: in
     return _named_rows(rows or {"nothing": cells.images[:0]}, columns, title)
 
 
-def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: int = 6, most: int = 24) -> Figure:
-    """The most doubtful labels: each picture over its label and the likelier one, with their probabilities.
+def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: int = 5, most: int = 25) -> Figure:
+    """The most doubtful labels: each picture under its number, its label and the likelier one, with probabilities.
 
     Args:
         cells: what was examined.
@@ -140,13 +140,14 @@ def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: 
     shown = table.suspects[:most]
     own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
     rows = -(-len(shown) // columns)
-    figure = titled_figure(1.6 * columns, 1.95 * rows + 0.4, title)
+    figure = titled_figure(2.0 * columns, 2.6 * rows + 0.4, title)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, index in zip(figure.axes, shown.tolist(), strict=False):
         axes.imshow(cells.images[index])
         label, likelier = (cells.competition.classes[one[index]] for one in (table.label, table.suspected_label))
-        axes.set_title(f"{label} {_share(own[index])}\n{likelier}? {_share(other[index])}", fontsize=7.5)
+        words = f"image {index}\n{label} {_share(own[index])}\n{likelier}? {_share(other[index])}"
+        axes.set_title(words, fontsize=_CAPTION, loc="left")
     return figure
 
 
