@@ -126,7 +126,7 @@ python tests/benchmarks/label_benchmark.py --data data/training_set.npz --init F
 *Mean over the seeds, in brackets the lowest and the highest. Precision counts every suspect that was not planted as
 wrong, though the labels may hold errors of their own: it is the least that it can be. The odds and the strength of the
 regression were chosen on the same cells, in part on the same draws. Looking at the cells took
-{seconds["looking"]} s of processor time, the folds {seconds["predicting"]} s; {hardware(record)}.*
+{seconds["looking"]} s of processor time, the folds {seconds["predicting"]} s; {hardware(record["environment"])}.*
 
 {markdown_table(("features", "px", "out-of-fold accuracy", "suspects", "processor seconds"), compared)}
 *On {sample:,} of the cells, labels as given: why the features are taken at five resolutions and the cells enlarged.*
@@ -151,9 +151,10 @@ def _speed_section(record: Record) -> str:
         for one in record["pairs"]
     ]  # fmt: skip
     distances = " ".join(str(one["distance"]) for one in record["pairs"])
+    machine = hardware(record["environment"])
     return f"""## Speed
 
-Side by side in one run of one process, processor seconds; {hardware(record)}. Only the ratios carry over to
+Side by side in one run of one process, processor seconds; {machine}. Only the ratios carry over to
 another machine.
 
 ```

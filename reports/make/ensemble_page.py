@@ -1,7 +1,6 @@
 """One page of the ensembles: several networks in one zip, beside each of them alone."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 from bloodcells.ensembling import EnsembleRecord, Member, read_ensemble
@@ -54,7 +53,7 @@ def _section(name: str, record: EnsembleRecord, runs: Mapping[str, RunRecord]) -
         *(_alone(member, runs) for member in record.members),
         _row("**their mean**", record.scores, n, record.temperature),
     ]
-    machine = hardware({"environment": asdict(record.environment)})
+    machine = hardware(record.environment)
     return f"""## {name}
 
 {markdown_table(_COLUMNS, rows)}

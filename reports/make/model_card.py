@@ -1,7 +1,6 @@
 """The model card of published weights, from the records beside them."""
 
 import textwrap
-from dataclasses import asdict
 from pathlib import Path
 
 from bloodcells.corruption.corruption_error import error_row
@@ -129,7 +128,7 @@ and handed on under the same licence.
 *AdamW with weight decay {recipe.weight_decay:g}, warm-up, then cosine to 0 in each phase; label smoothing
 {recipe.label_smoothing:g}, dropout {recipe.dropout:g}, seed {recipe.seed}. Clean, composite: validation
 accuracy on single views after the phase; – where it was not measured. {minutes:.0f} minutes of training in all on
-{hardware({"environment": asdict(run.read(Environment))})}, with other work beside it.*
+{hardware(run.read(Environment))}, with other work beside it.*
 {_note(config.note)}
 ```
 {commands}

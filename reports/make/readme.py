@@ -73,7 +73,7 @@ def cost_table(records: Sequence[RunRecord]) -> str:
         for record in records
     ]  # fmt: skip
     table = markdown_table(("run", "cells", "epochs", "px", *stages, "all"), rows or [(_NONE_YET, *[""] * 4)])
-    machines = "; ".join(f"{record.run} on {hardware(record)}" for record in records)
+    machines = "; ".join(f"{record.run} on {hardware(record.environment)}" for record in records)
     return f"{table}\n*Minutes of each stage. {machines}.*\n" if records else table
 
 

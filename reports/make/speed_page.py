@@ -64,6 +64,7 @@ def _views_in_words(settings: Record) -> str:
 
 
 def _score_section(record: Record) -> str:
+    machine = hardware(record["environment"])
     return f"""## From a zip to its score
 
 ```
@@ -75,7 +76,7 @@ python tests/benchmarks/score_timing.py runs/tta[012].zip --data data/training_s
 ```
 
 {score_table(record)}
-*The local worker on as many cells as the hidden set has, imports included, on {hardware(record)}. Gated: only
+*The local worker on as many cells as the hidden set has, imports included, on {machine}. Gated: only
 cells of which the first view is unsure get the others; the kit's weights have a gate for eight views alone.*
 """
 
@@ -114,7 +115,7 @@ images whose two most probable classes are less than {record["gate"]} apart in t
 {markdown_table(("batch", "Keras, images/s", "flatbuffer, images/s", "times"), batches)}
 {markdown_table(("network", "load, s", "first label after, s", "images", "peak, GB"), processes)}
 *Fresh processes, with the flatbuffer (at the highest level of test-time augmentation) and without it. On
-{hardware(record)}.*
+{hardware(record["environment"])}.*
 """
 
 
@@ -129,6 +130,7 @@ def _training_section(record: Record) -> str:
     smallest = min(row["size"] for row in record["rows"])
     rates = {row["threads"]: statistics.median(row["kit"]) for row in record["rows"] if row["size"] == smallest}
     columns = ("px", "threads", "batch", "Keras, images/s", "memory kept, images/s", "the kit, images/s", "times Keras")
+    machine = hardware(record["environment"])
     return f"""## Training
 
 ```
@@ -136,7 +138,7 @@ python tests/benchmarks/training_speed.py --json reports/speed/training.json
 ```
 
 {markdown_table(columns, rows)}
-*The whole network, AdamW, no augmentation; median of {record["turns"]} turns, on {hardware(record)}. The kit keeps
+*The whole network, AdamW, no augmentation; median of {record["turns"]} turns, on {machine}. The kit keeps
 freed memory and has its own BatchNormalization and 5 x 5 depthwise convolution, with the same results. At {smallest} px
 one thread reaches {min(rates.items())[1] / max(rates.items())[1]:.0%} of what {max(rates)} threads do: several runs
 side by side, with `TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1` and a core each, get more done than one after

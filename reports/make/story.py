@@ -185,7 +185,7 @@ def _training(runs: Mapping[str, RunRecord]) -> str:
     rows = [
         (f"[{page}]({page}/index.md)", start_in_words(run.config.recipe.init), f"`{run.config.recipe.policy}`",
          run.config.recipe.working_size, run.config.recipe.seed, run.summary.parts["train"], len(run.epochs),
-         f"{run.seconds['train'] / 60:.0f}", hardware(run))
+         f"{run.seconds['train'] / 60:.0f}", hardware(run.environment))
         for page, run in runs.items()
     ]  # fmt: skip
     columns = ("run", "start", "policy at the end", "px", "seed", "cells", "epochs", "minutes", "hardware")
@@ -251,7 +251,7 @@ def _choices(record: Mapping[str, Any]) -> str:
 *These are accuracies of {record["run"]} on {record["images"]:,} of its validation cells: as they are, corrupted, and
 half of either. The zip takes the orientations. BatchNorm re-estimated: its statistics are those of the cells that are
 predicted, wholly or by half (Schneider et al. 2020). A temperature of {kept["temperature"]} changes no label;
-calibration error without and with it: {errors}. On {hardware(record)};
+calibration error without and with it: {errors}. On {hardware(record["environment"])};
 `python tests/benchmarks/prediction_choices.py --run runs/{record["run"]}
 --data data/training_set.npz --images {record["images"]} --json reports/{CHOICES}`.*
 """
@@ -264,6 +264,6 @@ You upload what was scored: each zip was unpacked and run in a process of its ow
 zip that does not score what its network scores is refused.
 
 {score_table(timing)}
-*From a zip to its score on as many images as the hidden set has, on {hardware(timing)}.
+*From a zip to its score on as many images as the hidden set has, on {hardware(timing["environment"])}.
 [More of the speed](speed/README.md).*
 """

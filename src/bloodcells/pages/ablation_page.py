@@ -179,7 +179,7 @@ Best on the composite set: **`{best.arm}`, {accuracy:.3f}**{ahead}.
 
 
 def _machines(summary: AblationSummary) -> str:
-    return " and on ".join(dict.fromkeys(hardware({"environment": one}) for one in summary.environments))
+    return " and on ".join(dict.fromkeys(map(hardware, summary.environments)))
 
 
 def _results(summary: AblationSummary) -> str:

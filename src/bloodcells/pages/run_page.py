@@ -99,7 +99,7 @@ def _head(record: RunRecord) -> str:
     return f"""# Run {record.run}
 
 {record.config.competition.title}: {recipe.backbone}, init `{recipe.init}`, policy `{recipe.policy}`, working at
-{recipe.working_size} px, on *{summary.cells}*. One run, seed {recipe.seed}, on {hardware(record)}.
+{recipe.working_size} px, on *{summary.cells}*. One run, seed {recipe.seed}, on {hardware(record.environment)}.
 
 The zip that would be uploaded scores **{accuracy["clean"]:.4f}** on the clean hold-out and
 **{accuracy["composite"]:.4f}** on the same {summary.parts["holdout"]:,} images under the composite corruption.
@@ -214,7 +214,7 @@ def _cost(record: RunRecord) -> str:
     return f"""## Cost and settings
 
 {pairs_table({stage: f"{seconds / 60:.1f}" for stage, seconds in record.seconds.items()}, ("stage", "minutes"))}
-*On {hardware(record)}.*
+*On {hardware(record.environment)}.*
 
 {phases_table(config.recipe, record.epochs)}
 *Clean, composite: validation accuracy on single views after the phase; – where it was not measured.*

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from bloodcells.pages.record import RunRecord
+from bloodcells.run import Environment
 
 PARTS = {"train": "training", "validation": "validation", "holdout": "hold-out"}
 """The parts of a split."""
@@ -18,10 +18,10 @@ STAND_IN = (
 _STAND_IN_FILE = "efficientnetb3_imagenet_like_notop.h5"
 
 
-def hardware(record: Mapping[str, Any] | RunRecord) -> str:
-    """The cores, processor and GPUs under ``environment`` in a record, and those that it was continued on."""
-    environment = asdict(record.environment) if isinstance(record, RunRecord) else record["environment"]
-    machines = [_machine(one) for one in (environment, *environment.get("continued", []))]
+def hardware(environment: Mapping[str, Any] | Environment) -> str:
+    """The cores, processor and GPUs of a record's environment, and those that its run was continued on."""
+    known = asdict(environment) if isinstance(environment, Environment) else environment
+    machines = [_machine(one) for one in (known, *known.get("continued", []))]
     return ", then on ".join(machine for machine, _ in groupby(machines))
 
 
