@@ -1,6 +1,7 @@
 """The technical report as a PDF: ``report.typ`` typeset with the records that lie beside it."""
 
 from pathlib import Path
+from typing import Any
 
 import typst
 
@@ -16,10 +17,20 @@ def build_report(reports: Path) -> Path:
     """
     with replacing(reports / "report.pdf") as beside:
         try:
-            # Only what lies in the folder is read; the fonts are those that come with the typesetter.
-            typst.compile(reports / "report.typ", output=beside, root=reports, ignore_system_fonts=True, timestamp=0)
+            typeset(reports, output=beside, timestamp=0)
         except RuntimeError as error:
             raise KitError(
                 f"{reports / 'report.typ'} cannot be typeset: {first_line(error)}. Make its records first."
             ) from error
     return reports / "report.pdf"
+
+
+def typeset(reports: Path, **how: Any) -> Any:
+    """What `typst.compile` makes of ``report.typ`` and of the records of every published run.
+
+    Only what lies in the folder is read; the fonts are those that come with the typesetter.
+    """
+    runs = ",".join(sorted(path.parent.name for path in reports.glob("*/record.json")))
+    return typst.compile(
+        reports / "report.typ", root=reports, ignore_system_fonts=True, sys_inputs={"runs": runs}, **how
+    )

@@ -168,9 +168,8 @@ def _recipe(summary: AblationSummary, soup: Mapping[str, Any]) -> str:
 {seed_counts_in_words(summary)}, from the same start, on as many cells and steps.
 {unfinished_paragraph(summary)}
 {arms_table(summary)}
-*The columns are those of the table above, the differences are to `{summary.baseline}` as it is. A difference without an
-interval is that of one seed.
-[What each arm changes]({RECIPES}/index.md).*
+*The columns are those of the table above, the differences are to `{summary.baseline}` as it is. The interval of one
+seed is for other cells alone. [What each arm changes]({RECIPES}/index.md).*
 
 Several trainings of `{soup["arm"]}` from that start, their soup (the average of their weights; Wortsman et al. 2022)
 and, at a pass for each, the mean of their probabilities:

@@ -22,9 +22,11 @@ def test_the_difference_is_that_of_the_accuracies():
     assert (opposite.low, opposite.high) == (pytest.approx(-found.high), pytest.approx(-found.low))
 
 
-def test_one_seed_has_no_interval():
-    found = paired_difference(np.ones((1, 10), bool), np.zeros((1, 10), bool))
-    assert (found.mean, found.low, found.high) == (1.0, None, None)
+def test_the_interval_of_one_seed_is_that_of_the_images():
+    arm = (np.arange(40) < 30)[None]
+    found = paired_difference(arm, np.zeros((1, 40), bool))
+    half = t.ppf(0.975, 39) * np.std(arm[0], ddof=1) / np.sqrt(40)
+    assert (found.low, found.high) == (pytest.approx(0.75 - half), pytest.approx(0.75 + half))
 
 
 def test_equal_arms_differ_by_nothing():

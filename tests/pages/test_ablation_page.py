@@ -188,9 +188,11 @@ def test_clean_stands_against_composite_with_its_spread_and_a_name(summary):
         assert width == pytest.approx(2 * arm.accuracy["clean"].sd)
 
 
-def test_intervals_are_promised_where_there_are_some(summary, invent_arms):
-    assert "with 95 % intervals" in difference_forest(summary).get_suptitle()
-    assert "without intervals" in difference_forest(summarise(invent_arms(ARMS, [0]))).get_suptitle()
+def test_the_interval_of_one_seed_is_thin_and_the_title_says_so(summary, invent_arms):
+    single = difference_forest(summarise(invent_arms(ARMS, [0])))
+    for figure, width, told in ((difference_forest(summary), 3, False), (single, 1, True)):
+        assert ("thin and for other cells alone" in figure.get_suptitle()) == told
+        assert figure.axes[1].lines[1].get_linewidth() == width
 
 
 def test_the_baseline_is_not_compared_with_itself(summary):
@@ -276,4 +278,5 @@ def test_pictures_from_elsewhere_have_a_table_where_there_are_some(summary, inve
         for one in invent_arms(["flips", "chain"], [0])
     ]
     page = ablation_page(summarise(records), "Invented", {}, {})
-    assert "| chain | 0.750 | 0.600 | +0.0 |" in page and "*Of cells of a laboratory. Single views" in page
+    assert " | 0.750 | 0.600 | +0.0 (+0.0 to +0.0, one seed) |" in page
+    assert "*Of cells of a laboratory. Single views" in page and "with one seed, which makes none the best" in page

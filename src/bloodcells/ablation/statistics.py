@@ -32,15 +32,15 @@ class PairedDifference:
 
     Attributes:
         mean: share of images, -1..1; positive when the first arm is right more often.
-        low: lower end of the interval; None when there is only one seed.
+        low: lower end of the interval; with one seed it is for other images alone.
         high: its upper end.
         seeds: seeds that both arms have.
         images: images of the set.
     """
 
     mean: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     seeds: int
     images: int
 
@@ -75,13 +75,14 @@ def paired_difference(arm: np.ndarray, baseline: np.ndarray) -> PairedDifference
         baseline: the same of the other arm, seeds and images in the same order.
 
     Returns:
-        The difference; without an interval for a single seed, which says nothing of others.
+        The difference. A single seed says nothing of others: its interval is Student's t over the images alone.
     """
     difference = arm.astype(float) - baseline
     n_seeds, n_images = difference.shape
     mean = float(difference.mean())
     if n_seeds < 2:
-        return PairedDifference(mean, None, None, n_seeds, n_images)
+        half = float(student_t.ppf((1 + CONFIDENCE) / 2, n_images - 1) * difference.std(ddof=1) / math.sqrt(n_images))
+        return PairedDifference(mean, mean - half, mean + half, n_seeds, n_images)
     by_seed, by_image = difference.mean(axis=1, keepdims=True), difference.mean(axis=0, keepdims=True)
     left = difference - by_seed - by_image + mean
     seeds_square = n_images * float(np.var(by_seed, ddof=1))

@@ -166,6 +166,10 @@ def _head(summary: AblationSummary, title: str) -> str:
     accuracy = best.accuracy["composite"].mean
     difference = best.difference["composite"]
     ahead = f", {points(difference)} points against `{summary.baseline}`" if difference else ""
+    if len(best.seeds) > 1:
+        first = f"Best on the composite set: **`{best.arm}`, {accuracy:.3f}**"
+    else:
+        first = f"Highest on the composite set, with one seed, which makes none the best: `{best.arm}`, {accuracy:.3f}"
     count = len(summary.arms)
     compared = "change to the recipe" if changes_recipe([one.arm for one in summary.arms]) else "augmentation"
     return f"""# What each {compared} is worth
@@ -174,7 +178,7 @@ def _head(summary: AblationSummary, title: str) -> str:
 For one seed every arm starts from the same weights and sees the same cells in the same order; only the {compared}
 differs.
 
-Best on the composite set: **`{best.arm}`, {accuracy:.3f}**{ahead}.
+{first}{ahead}.
 {unfinished_paragraph(summary)}"""
 
 
@@ -199,8 +203,8 @@ to AlexNet's, lower is better. In parentheses: 95 % interval of the paired diffe
 
 ![Difference of each arm to {summary.baseline}](differences.png)
 
-*The same differences, drawn. A bar that does not reach 0 is a difference that seeds and cells alone would make less
-than once in twenty experiments.*
+*The same differences, drawn. A thick bar that does not reach 0 is a difference that seeds and cells alone would make
+less than once in twenty experiments. A thin bar is of one seed: other seeds may give another difference.*
 """
 
 
@@ -292,7 +296,8 @@ freedom by Hillis (2007, doi:10.1002/sim.2532). A bootstrap over the images woul
 the seeds' means would leave out the images.
 
 Each interval is for one arm by itself and not adjusted for the number of arms. All training is from {starts}, so the
-intervals hold for that. With one seed there is none.
+intervals hold for that. With one seed the interval is Student's t over the cells: it leaves out what another seed would
+change, and is too narrow.
 """
 
 

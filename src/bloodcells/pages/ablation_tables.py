@@ -57,13 +57,15 @@ def throughput_table(summary: AblationSummary) -> str:
 
 
 def elsewhere_table(summary: AblationSummary) -> str:
-    """What each arm makes of pictures from elsewhere, in the order of `arms_table`."""
-    columns = ("arm", "accuracy", "balanced accuracy", f"accuracy, against {summary.baseline} (points)")
+    """What each arm makes of pictures from elsewhere, beside the composite set at home, in order of `arms_table`."""
+    columns = ("arm", "composite, at home", "accuracy, elsewhere", "balanced accuracy, elsewhere",
+               f"accuracy, against {summary.baseline} (points)")  # fmt: skip
     rows = [
-        (arm.arm, in_words(own.accuracy), in_words(own.balanced_accuracy), points(own.difference))
+        (arm.arm, in_words(arm.accuracy["composite"]), in_words(own.accuracy), in_words(own.balanced_accuracy),
+         points(own.difference))
         for arm in summary.arms
         for own in [summary.elsewhere[arm.arm]]
-    ]
+    ]  # fmt: skip
     return markdown_table(columns, rows)
 
 
@@ -73,12 +75,11 @@ def in_words(one: Spread, digits: int = 3) -> str:
 
 
 def points(difference: PairedDifference | None) -> str:
-    """A difference in percentage points with its interval; a dash where there is none."""
+    """A difference in percentage points with its interval, and whether that is for one seed; a dash for none."""
     if difference is None:
         return "-"
-    if difference.low is None or difference.high is None:
-        return f"{100 * difference.mean:+.1f}"
-    return f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+    seeds = ", one seed" if difference.seeds == 1 else ""
+    return f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f}{seeds})"
 
 
 def unfinished_in_words(summary: AblationSummary) -> str:
