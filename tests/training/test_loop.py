@@ -211,6 +211,7 @@ def test_every_backbone_leaves_blocks_out_or_says_that_it_cannot(published_backb
     training._set_stochastic_depth(network, 0.4, name)
     rates = [layer.rate for layer in backbone_of(network).layers if isinstance(layer, keras.layers.Dropout)]
     assert rates == sorted(rates) and max(rates, default=0.4) > 0.3
+    assert np.isfinite(network(np.zeros((2, 32, 32, 3), np.float32), training=True)).all()
     assert bool(rates) != ("MobileNetV3Large has no residual blocks" in capsys.readouterr().out)
 
 

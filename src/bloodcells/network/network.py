@@ -118,11 +118,14 @@ def backbone_of(network: keras.Model) -> keras.Model:
 
 
 def _with_drops(backbone: keras.Model) -> keras.Model:
-    """``backbone`` with a layer that drops where ConvNeXt, made without stochastic depth, has one that does nothing."""
+    """``backbone`` with a layer that drops where ConvNeXt, made without stochastic depth, has one that does nothing.
+
+    Its rate is for whoever trains to set. It is not 0 here: such a layer has no generator, and could never drop.
+    """
 
     def replaced(layer: keras.layers.Layer) -> keras.layers.Layer:
         if layer.name.endswith("_identity"):
-            return keras.layers.Dropout(0.0, noise_shape=(None, 1, 1, 1), name=layer.name)
+            return keras.layers.Dropout(0.2, noise_shape=(None, 1, 1, 1), name=layer.name)
         return type(layer).from_config(layer.get_config())
 
     if not any(layer.name.endswith("_identity") for layer in backbone.layers):
