@@ -16,7 +16,10 @@ def imported(folder: Path, code: str, **environment: str) -> list[str]:
     """The lines on standard error when a process imports the kit and then a TensorFlow of this ``code``."""
     (folder / "tensorflow").mkdir()
     (folder / "tensorflow" / "__init__.py").write_text(code)
-    script = "import sys, bloodcells, tensorflow; print('of the program', file=sys.stderr)"
+    script = (
+        "import logging, sys, bloodcells, tensorflow; logging.getLogger('tensorflow').warning('of its Python'); "
+        "print('of the program', file=sys.stderr)"
+    )
     usual = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {script}"],
@@ -37,7 +40,7 @@ def test_a_failed_import_shows_what_it_wrote_and_its_traceback(tmp_path: Path) -
 
 def test_whoever_asks_for_its_lines_gets_them(tmp_path: Path) -> None:
     lines = imported(tmp_path, TALKS + LOOKS, TF_CPP_MIN_LOG_LEVEL="0")
-    assert lines[0] == "from the libraries" and lines[-1] == "of the program"
+    assert lines[0] == "from the libraries" and lines[-2:] == ["of its Python", "of the program"]
 
 
 def test_a_closed_standard_error_is_no_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ They come from C++, before TensorFlow has read ``TF_CPP_MIN_LOG_LEVEL`` or Pytho
 descriptor can be turned aside. ``import bloodcells`` prepares it, whoever imports TensorFlow afterwards.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -36,6 +37,7 @@ class _SilentTensorFlow(MetaPathFinder):
         execute = spec.loader.exec_module
 
         def execute_in_silence(module: ModuleType) -> None:
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)  # such as that a function is traced again
             with standard_error_aside():
                 execute(module)
                 module.config.list_physical_devices()  # the first look at GPUs is as talkative
