@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bloodcells.ablation.records import read_records
+from bloodcells.ablation.summary import summarise
 from bloodcells.files import read_json, write_text
 from bloodcells.measuring.external import CONFIDENT, Share
+from bloodcells.pages.ablation_tables import elsewhere_table
 from bloodcells.pages.tables import markdown_table
 
 Record = Mapping[str, Any]
+ARMS = "arms"
+"""The folder of the records of an ablation whose arms were measured on these cells too."""
 
 SOURCE = """265 crops of single cells of BCCD ([Shenggan/BCCD_Dataset](https://github.com/Shenggan/BCCD_Dataset), MIT):
 another laboratory, another stain, another camera. The crops are of 1.2 times the box, those of platelets of 230 px; the
@@ -73,6 +78,30 @@ classes than the training cells.
 So the white balance of the folder is an option of `evaluate --external` and of `predict`, `--white-balance`, and off
 unless you ask for it. With it the kit is right for {Share(**balanced["accuracy"])} of these crops, balanced accuracy
 {balanced["balanced_accuracy"]:.3f}. Nothing else here is an option.
+
+{_augmentations(folder / ARMS)}"""
+
+
+def _augmentations(folder: Path) -> str:
+    summary = summarise(read_records(folder))
+    arms = [arm.arm for arm in summary.arms]
+    here = {arm: f"{own.accuracy.mean:.3f}" for arm, own in summary.elsewhere.items()}
+    seeds = " ".join(str(seed) for seed in sorted({seed for arm in summary.arms for seed in arm.seeds}))
+    return f"""## Which augmentations carry over
+
+```
+bloodcells ablate --data data/training_set.npz --init FILE.h5 --external data/bccd --seeds {seeds} \\
+    --arms {" ".join(sorted(arms))} --out runs/transfer
+```
+
+{elsewhere_table(summary)}
+*Short trainings as in [the ablation](../ablation/index.md), from one start: {summary.budget["cells"]:,} cells,
+{summary.steps} steps. Single views; at home n = {summary.images["composite"]:,} validation cells. In parentheses: 95 %
+interval of the paired difference on the crops. The order is that of home. Nothing was trained or chosen on the crops.*
+
+What survives the composite corruption at home survives the other laboratory too: the same policies lead in both, and
+Gaussian noise, CutMix and MixUp are level with flips in both. `full`, which is behind `chain` at home, is ahead of it
+here, {here["full"]} against {here["chain"]}. That is one seed, and other cells than the competition's.
 """
 
 

@@ -1,7 +1,7 @@
 """One page of what the speed was measured to be, made from the records that its benchmarks write."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ BLOOD = read_competition(BLOOD_CELLS)
 
 Record = Mapping[str, Any]
 
+_WALK = "notebooks_"
+"""How the names of the records of a walk through the notebooks begin; they end with the platform."""
 _WAYS = {"plain": "Keras, batches of 64", "all_views": "the zip, all views", "gated": "the zip, gated"}
 
 
@@ -30,7 +32,7 @@ def write_speed_page(folder: Path) -> Path:
 
 
 def speed_page(folder: Path) -> str:
-    """The page of the records ``score.json``, ``predict.json`` and ``training.json``, in Markdown.
+    """The page of the records that the benchmarks of ``tests/benchmarks`` have left in ``folder``, in Markdown.
 
     Raises:
         KitError: a record is missing or damaged.
@@ -40,8 +42,13 @@ def speed_page(folder: Path) -> str:
         "Made from the records in this folder: `make reports`.\n"
         "One run each; the ratios carry over to another machine, the seconds do not.\n"
     )
-    sections = {"score": _score_section, "predict": _predict_section, "training": _training_section}
-    return "\n".join((head, *(section(read_json(folder / f"{name}.json")) for name, section in sections.items())))
+    sections = {
+        "score": _score_section, "predict": _predict_section, "training": _training_section,
+        "augmentation": _augmentation_section,
+    }  # fmt: skip
+    walks = [read_json(path) for path in sorted(folder.glob(f"{_WALK}*.json"))]
+    told = [section(read_json(folder / f"{name}.json")) for name, section in sections.items()]
+    return "\n".join((head, *told, _walks_section(walks)))
 
 
 def score_table(record: Record) -> str:
@@ -140,7 +147,52 @@ python tests/benchmarks/training_speed.py --json reports/speed/training.json
 {markdown_table(columns, rows)}
 *The whole network, AdamW, no augmentation; median of {record["turns"]} turns, on {machine}. The kit keeps
 freed memory and has its own BatchNormalization and 5 x 5 depthwise convolution, with the same results. At {smallest} px
-one thread reaches {min(rates.items())[1] / max(rates.items())[1]:.0%} of what {max(rates)} threads do: several runs
+one thread reaches {rates[min(rates)] / rates[max(rates)]:.0%} of what {max(rates)} threads do: several runs
 side by side, with `TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1` and a core each, get more done than one after
 another.*
+"""
+
+
+def _augmentation_section(record: Record) -> str:
+    step = record["training"]["images_per_second"]
+    rows = [
+        (f"`{name}`", f"{figures['images_per_second']:,.0f}", f"{figures['times']:.1f}")
+        for name, figures in record["policies"].items()
+    ]
+    size = record["working_size"]
+    return f"""## Augmentation: who waits for whom
+
+```
+python tests/benchmarks/augmentation_throughput.py --data data/training_set.npz --working-size {size} \\
+    --json reports/speed/augmentation.json
+```
+
+{markdown_table(("policy", "augmented, images/s", "times the training step"), rows)}
+*Every policy alone, and the training step alone, which takes {step:.0f} images/s at {size} px, in turns on
+{hardware(record["environment"])}; batches of {record["batch_size"]}, medians of {record["rounds"]} rounds. On a CPU the
+pipeline waits for the step, and makes one batch after another, so that equal seeds give equal pictures. Beside a GPU it
+makes as many batches at once as there are cores; whether the GPU then waits was not measured.*
+"""
+
+
+def _walks_section(records: Sequence[Record]) -> str:
+    notebooks = list(records[0]["seconds"])
+    columns = ("packages of", "Python", "TensorFlow", *notebooks, "all", "clean", "composite")
+    rows = [
+        (record["platform"], record["environment"]["python"], record["environment"]["packages"]["tensorflow"],
+         *(f"{seconds / 60:.1f}" for seconds in (*record["seconds"].values(), sum(record["seconds"].values()))),
+         *(f"{accuracy:.4f}" for accuracy in record["scores"].values()))
+        for record in records
+    ]  # fmt: skip
+    one = records[0]
+    return f"""## The notebooks, from the first cell to the scored zip
+
+```
+python tests/benchmarks/notebook_walk.py --data data/{one["cells"]} --platform {one["platform"]} \\
+    --json reports/speed/{_WALK}{one["platform"].lower()}.json
+```
+
+{markdown_table(columns, rows)}
+*Minutes, and what the zip scores on the hold-out (n = {one["images"]:,}). Profile `{one["profile"]}` on {one["cells"]},
+beside the packages of the platform but on {hardware(one["environment"])}.*
 """

@@ -9,7 +9,8 @@ from bloodcells.ablation.summary import AblationSummary, summarise
 from bloodcells.competition import BLOOD_CELLS, read_competition
 from bloodcells.ensembling import EnsembleRecord
 from bloodcells.files import read_json, write_text
-from bloodcells.pages.ablation_tables import arms_table, seed_counts_in_words, unfinished_paragraph
+from bloodcells.measuring.external import Share
+from bloodcells.pages.ablation_tables import arms_table, elsewhere_table, seed_counts_in_words, unfinished_paragraph
 from bloodcells.pages.plots import curves_of_runs, save_figure
 from bloodcells.pages.record import RunRecord, read_records
 from bloodcells.pages.tables import markdown_table, metrics_table
@@ -17,11 +18,12 @@ from bloodcells.pages.words import STAND_IN, hardware, start_in_words
 from bloodcells.recipe import read_recipe
 from bloodcells.run import SETS
 from reports.make.ensemble_page import read_ensembles
+from reports.make.external_page import ARMS
 from reports.make.readme import CORRUPTIONS, TIMING, accuracy_in_words, results_table
 from reports.make.seeds import Seeds, by_recipe
 from reports.make.speed_page import score_table
 
-ABLATION, RECIPES = "ablation", "recipes"
+ABLATION, EXTERNAL, RECIPES = "ablation", "external", "recipes"
 CHOICES, LADDER, SOUP, TRIED = "prediction_choices.json", "composite_ladder.json", "weight_soup.json", "tried.md"
 BLOOD = read_competition(BLOOD_CELLS)
 
@@ -50,6 +52,7 @@ def story(reports: Path) -> str:
         _recipe(summarise(read_arms(reports / RECIPES)), read_json(reports / SOUP)),
         _training(runs),
         _robustness(runs),
+        _elsewhere(reports / EXTERNAL),
         _choices(read_json(reports / CHOICES)),
         _zip(read_json(reports / TIMING)),
         (reports / TRIED).read_text(encoding="utf-8"),
@@ -236,6 +239,18 @@ def _held_up(page: str, run: RunRecord) -> str:
 it said.*
 """
     return text
+
+
+def _elsewhere(folder: Path) -> str:
+    kit = Share(**read_json(folder / "bccd.json")["accuracy"])
+    return f"""## On cells of another laboratory
+
+The kit's weights are right for {kit} of crops that another laboratory stained and photographed. What survives the
+composite corruption survives there too, and `full` is ahead of `chain`:
+
+{elsewhere_table(summarise(read_arms(folder / ARMS)))}
+*Short trainings with one seed, from one start. [What these crops are, and what else was tried]({EXTERNAL}/README.md).*
+"""
 
 
 def _choices(record: Mapping[str, Any]) -> str:

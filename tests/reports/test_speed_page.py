@@ -31,6 +31,14 @@ def folder(tmp_path: Path) -> Path:
     rows = [{"size": 64, "threads": threads, "batch": 32, "keras": [keras, keras, 1.0], "memory": [44.0] * 3,
              "kit": [kit, kit, 99.0]} for threads, keras, kit in ((1, 40.0, 50.0), (2, 66.0, 80.0))]  # fmt: skip
     write_json(tmp_path / "training.json", {"rows": rows, "turns": 3, "environment": ENVIRONMENT})
+    policies = {"flips": {"images_per_second": 8060.4, "times": 152.92}}
+    throughput = {"working_size": 96, "batch_size": 32, "rounds": 3, "training": {"images_per_second": 34.2},
+                  "policies": policies, "environment": ENVIRONMENT}  # fmt: skip
+    write_json(tmp_path / "augmentation.json", throughput)
+    installed = {**ENVIRONMENT, "python": "3.13.0", "packages": {"tensorflow": "2.20.0"}}
+    walk = {"platform": "Colab", "cells": "cells.npz", "images": 1194, "profile": "quick", "environment": installed,
+            "seconds": {"04_train": 90.0, "05_submit": 30.0}, "scores": {"clean": 0.99, "composite": 0.75}}  # fmt: skip
+    write_json(tmp_path / "notebooks_colab.json", walk)
     return tmp_path
 
 
@@ -41,6 +49,8 @@ def test_figures_are_those_of_the_records(folder: Path) -> None:
     assert "| composite | 4 rotations | the zip, gated | 180.0 | 4.0 | 0.9990 |" in page
     assert "| 64 | 1 | 32 | 40.0 | 44.0 | 50.0 | 1.25 |" in page
     assert "62% of what 2 threads do" in page
+    assert "| `flips` | 8,060 | 152.9 |" in page
+    assert "| Colab | 3.13.0 | 2.20.0 | 1.5 | 0.5 | 2.0 | 0.9900 | 0.7500 |" in page
 
 
 def test_a_missing_record_is_named(folder: Path) -> None:
