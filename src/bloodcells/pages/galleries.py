@@ -127,7 +127,7 @@ def dropped_images(cells: CellSet, table: CleaningTable, title: str, columns: in
     return _named_rows(rows or {"nothing": cells.images[:0]}, columns, title)
 
 
-def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: int = 5, most: int = 25) -> Figure:
+def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: int = 4, most: int = 24) -> Figure:
     """The most doubtful labels: each picture under its number, its label and the likelier one, with probabilities.
 
     Args:
@@ -140,7 +140,7 @@ def suspected_labels(cells: CellSet, table: CleaningTable, title: str, columns: 
     shown = table.suspects[:most]
     own, other = table.probability_of(table.label), table.probability_of(table.suspected_label)
     rows = -(-len(shown) // columns)
-    figure = titled_figure(2.0 * columns, 2.6 * rows + 0.4, title)
+    figure = titled_figure(2.3 * columns, 2.9 * rows + 0.4, title)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, index in zip(figure.axes, shown.tolist(), strict=False):
