@@ -7,6 +7,7 @@ import typst
 
 from bloodcells.errors import KitError, first_line
 from bloodcells.files import replacing
+from bloodcells.pages.record import read_records
 
 
 def build_report(reports: Path) -> Path:
@@ -30,7 +31,5 @@ def typeset(reports: Path, **how: Any) -> Any:
 
     Only what lies in the folder is read; the fonts are those that come with the typesetter.
     """
-    runs = ",".join(sorted(path.parent.name for path in reports.glob("*/record.json")))
-    return typst.compile(
-        reports / "report.typ", root=reports, ignore_system_fonts=True, sys_inputs={"runs": runs}, **how
-    )
+    runs = {"runs": ",".join(read_records(reports))}
+    return typst.compile(reports / "report.typ", root=reports, ignore_system_fonts=True, sys_inputs=runs, **how)
