@@ -8,7 +8,7 @@ from bloodcells.ablation.records import read_records
 from bloodcells.ablation.summary import summarise
 from bloodcells.files import read_json, write_text
 from bloodcells.measuring.external import CONFIDENT, Share
-from bloodcells.pages.ablation_tables import elsewhere_table
+from bloodcells.pages.ablation_tables import elsewhere_table, in_words, seed_counts_in_words
 from bloodcells.pages.tables import markdown_table
 
 Record = Mapping[str, Any]
@@ -85,12 +85,13 @@ unless you ask for it. With it the kit is right for {Share(**balanced["accuracy"
 def _augmentations(folder: Path) -> str:
     summary = summarise(read_records(folder))
     arms = [arm.arm for arm in summary.arms]
-    here = {arm: f"{own.accuracy.mean:.3f}" for arm, own in summary.elsewhere.items()}
-    seeds = " ".join(str(seed) for seed in sorted({seed for arm in summary.arms for seed in arm.seeds}))
+    here = {arm: in_words(own.accuracy) for arm, own in summary.elsewhere.items()}
+    home = {arm.arm: in_words(arm.accuracy["composite"]) for arm in summary.arms}
+    seeds = [str(seed) for seed in sorted({seed for arm in summary.arms for seed in arm.seeds})]
     return f"""## Which augmentations carry over
 
 ```
-bloodcells ablate --data data/training_set.npz --init FILE.h5 --external data/bccd --seeds {seeds} \\
+bloodcells ablate --data data/training_set.npz --init FILE.h5 --external data/bccd --seeds {" ".join(seeds)} \\
     --arms {" ".join(sorted(arms))} --out runs/transfer
 ```
 
@@ -100,8 +101,9 @@ bloodcells ablate --data data/training_set.npz --init FILE.h5 --external data/bc
 interval of the paired difference on the crops. The order is that of home. Nothing was trained or chosen on the crops.*
 
 What survives the composite corruption at home survives the other laboratory too: the same policies lead in both, and
-Gaussian noise, CutMix and MixUp are level with flips in both. `full`, which is behind `chain` at home, is ahead of it
-here, {here["full"]} against {here["chain"]}. That is one seed, and other cells than the competition's.
+Gaussian noise, CutMix and MixUp are level with flips in both. `full` and `chain` reach {home["full"]} and
+{home["chain"]} at home, {here["full"]} and {here["chain"]} here: {seed_counts_in_words(summary)}, and other cells than
+the competition's.
 """
 
 

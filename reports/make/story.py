@@ -243,13 +243,15 @@ it said.*
 
 def _elsewhere(folder: Path) -> str:
     kit = Share(**read_json(folder / "bccd.json")["accuracy"])
+    summary = summarise(read_arms(folder / ARMS))
     return f"""## On cells of another laboratory
 
 The kit's weights are right for {kit} of crops that another laboratory stained and photographed. What survives the
-composite corruption survives there too, and `full` is ahead of `chain`:
+composite corruption survives there too:
 
-{elsewhere_table(summarise(read_arms(folder / ARMS)))}
-*Short trainings with one seed, from one start. [What these crops are, and what else was tried]({EXTERNAL}/README.md).*
+{elsewhere_table(summary)}
+*Short trainings from one start, {seed_counts_in_words(summary)}.
+[What these crops are, and what else was tried]({EXTERNAL}/README.md).*
 """
 
 

@@ -1,8 +1,10 @@
 """Registration and confirmation: copies correlate, other cells do not, flat images with nothing."""
 
+import itertools
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from bloodcells.cleaning.confirmation import Comparison, tints
 from bloodcells.cleaning.copies import CHANGES
@@ -65,6 +67,39 @@ def test_a_picture_in_other_colours_is_another_picture(sound):
     pair = np.array([0]), np.array([1]), np.array([0])
     assert Comparison(patches, tints(grey)).similarities(*pair) > 0.99
     assert Comparison(patches, tints(images)).similarities(*pair) == -1
+
+
+@pytest.mark.parametrize("figure", [(40, 40, 160), (150, 60, 60), (150, 150, 150)])
+def test_a_figure_in_other_ink_is_another_figure(figure):
+    """Red, blue or pale on one ground: the whole picture has nearly the tint of the first, black one."""
+    first, second = _ring((10, 10, 10)), _ring(figure)
+    grey = np.stack([first, first])
+    images = np.stack([first, second])
+    pair = np.array([0]), np.array([1]), np.array([0])
+    assert Comparison(registered(grey), tints(grey)).similarities(*pair) > 0.99
+    assert np.abs(np.diff(tints(images)[:, :2], axis=0)).max() < 25
+    assert Comparison(registered(images), tints(images)).similarities(*pair) == -1
+
+
+def _ring(figure):
+    ground = (235, 225, 215)
+    image = Image.new("RGB", (96, 96), ground)
+    ImageDraw.Draw(image).ellipse((20, 20, 70, 70), outline=figure, width=8)
+    return np.asarray(image)
+
+
+def test_a_copy_is_compared_though_it_was_changed_twice(sound):
+    images, pairs = sound.images[:12], (np.arange(12), np.arange(12, 24), np.zeros(12, int))
+    draw = np.random.default_rng(1)
+    for one, other in itertools.permutations(CHANGES.values(), 2):
+        both = np.concatenate([images, np.stack([other(one(image, draw), draw) for image in images])])
+        assert (Comparison(registered(both), tints(both)).similarities(*pairs) > -1).all()
+
+
+def test_a_copy_half_as_bright_is_a_copy(sound):
+    both = np.concatenate([sound.images[:20], sound.images[:20] // 2])
+    pairs = np.arange(20), np.arange(20, 40), np.zeros(20, int)
+    assert (Comparison(registered(both), tints(both)).similarities(*pairs) > 0.99).all()
 
 
 def test_a_grey_copy_is_a_copy(sound):

@@ -4,7 +4,9 @@ A perceptual hash sees 64 signs of a grey thumbnail: all flat images share one, 
 What two cells do not share is their texture. So both patches are reduced to a band of fine detail, and the second is
 explained as a mixture of the first and its derivatives for a small shift and a small growth; the motion this implies
 is carried out, and the fit repeated. The correlation is then 0.98 to 1 for a copy, and at most 0.94 for another cell.
-As it is a correlation of grey, pictures of clearly different tint are not compared, but where one has no colour at all.
+A correlation of grey knows neither colour nor contrast: a bold blue ring and a pale red one have 0.99. So pictures of
+clearly different tint, as a whole or in what is dark, are not compared, but where one has no colour at all; and no
+picture is a copy of one whose detail is much stronger.
 
 Source: P. Simard, Y. LeCun, J. Denker, *Efficient pattern recognition using a new transformation distance* (1992).
 """
@@ -21,21 +23,45 @@ _WORTHWHILE = 0.6  # plain correlation from which alignment is tried: 99 of 100 
 _PROMISING, _SETTLED = 0.7, 0.98  # between these, the first alignment is improved by a second
 _MOST_MOTION = 1.0  # patch pixels, the reach of a first derivative
 _FAINT = 0.3  # grey levels of detail below which a patch shows nothing to compare
-_MOST_TINT = 25.0  # grey levels: a copy 15 % brighter differs by up to 17, half of all pairs of cells by 13
+_MOST_TINT = np.array([25.0, 25.0, 40.0, 40.0])  # grey levels: changed twice, 99.9 % of copies are within 25 and 32
+_MOST_STRONGER = 2.2  # times: a copy half as bright has half the detail, one changed twice 0.7 to 1.3
+_DARKER = 10  # grey levels below the median from which a pixel is dark, and not noise
 _COLOURLESS = 2.0  # grey levels by which the channels of a grey picture differ on average, after JPEG
 _CHUNK = 256
 _POSITION = np.arange(PATCH, dtype=np.float32) - (PATCH - 1) / 2
 
 
 def tints(images: np.ndarray) -> np.ndarray:
-    """How much more red and blue than green (N, S, S, 3) uint8 images are on average: (N, 2) float64, grey levels.
+    """How much more red and blue than green (N, S, S, 3) uint8 images are, as a whole and in what is dark.
 
-    It is NaN for a picture without colour, whose tint was taken from it.
+    Returns:
+        (N, 4) float64, grey levels: red and blue of the whole, then of what is darker than the median, the darker the
+        more. It is NaN for a picture without colour, whose tint was taken from it.
     """
+    tint = np.empty((len(images), 4))
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK]
+        tint[start : start + _CHUNK] = np.concatenate([_whole_tint(chunk), _dark_tint(chunk)], axis=1)
+    return np.where(np.isnan(tint[:, :1]), np.nan, tint)
+
+
+def _whole_tint(images: np.ndarray) -> np.ndarray:
+    """The first two columns of `tints`."""
     pixels = images[:, 1::4, 1::4].astype(np.int16)  # one of sixteen says it as well
     excess = pixels[..., (0, 2)] - pixels[..., 1:2]
     without_colour = np.abs(excess).mean(axis=(1, 2, 3)) < _COLOURLESS
     return np.where(without_colour[:, None], np.nan, excess.mean(axis=(1, 2)))
+
+
+def _dark_tint(images: np.ndarray) -> np.ndarray:
+    """The last two columns of `tints`, from means of 4 x 4 pixels without those at the border, which a shift fills."""
+    n, blocks = len(images), images.shape[1] // 4
+    tiles = images[:, : 4 * blocks, : 4 * blocks].reshape(n, blocks, 4, blocks, 4, 3)
+    means = tiles.mean(axis=(2, 4), dtype=np.float32)[:, 1:-1, 1:-1]
+    grey = means.mean(axis=3, keepdims=True)
+    weight = np.maximum(np.median(grey, axis=(1, 2), keepdims=True) - grey - _DARKER, 0) + 1e-3
+    excess = means[..., (0, 2)] - means[..., 1:2]
+    return (excess * weight).sum(axis=(1, 2)) / weight.sum(axis=(1, 2))
 
 
 class Comparison:
@@ -43,7 +69,7 @@ class Comparison:
 
     Args:
         patches: (N, 2, 36, 36) uint8, as ``registration.registered`` gives them.
-        tints: (N, 2) float64, as ``tints`` gives them.
+        tints: (N, 4) float64, as ``tints`` gives them.
     """
 
     def __init__(self, patches: np.ndarray, tints: np.ndarray) -> None:
@@ -54,13 +80,14 @@ class Comparison:
         for start in range(0, len(patches), _CHUNK):
             chunk = patches[start : start + _CHUNK].astype(np.float32)
             self._detail[start : start + _CHUNK] = fine @ chunk @ fine.T - coarse @ chunk @ coarse.T
-        contrast = [_inner(self._detail[:, scale]).std(axis=1) for scale in range(len(SCALES))]
-        self._faint = np.min(contrast, axis=0) < _FAINT
+        strength = [_inner(self._detail[:, scale]).std(axis=1) for scale in range(len(SCALES))]
+        self._strength = np.maximum(np.stack(strength), 1e-6)
+        self._faint = self._strength.min(axis=0) < _FAINT
 
     def similarities(self, first: np.ndarray, second: np.ndarray, view: np.ndarray) -> np.ndarray:
         """Correlation of aligned detail for every pair: (M,) float64 in -1..1.
 
-        It is -1 where a patch is faint, or the tints are far apart.
+        It is -1 where a patch is faint, or where the tints or the strengths of the detail are far apart.
 
         Args:
             first: (M,) integers, the images that are turned.
@@ -69,7 +96,10 @@ class Comparison:
         """
         result = np.full(len(first), -1.0)
         comparable = ~self._faint[first] & ~self._faint[second]
-        comparable &= ~(np.abs(self._tints[first] - self._tints[second]) > _MOST_TINT).any(axis=1)
+        stronger = self._strength[view // 8, first] / self._strength[0, second]
+        comparable &= (stronger <= _MOST_STRONGER) & (stronger >= 1 / _MOST_STRONGER)
+        each = np.sqrt(stronger)[:, None]  # brightness and contrast change the tint as they change the detail
+        comparable &= ~(np.abs(self._tints[first] / each - self._tints[second] * each) > _MOST_TINT).any(axis=1)
         for one in range(8 * len(SCALES)):
             chosen = np.flatnonzero((view == one) & comparable)
             for start in range(0, len(chosen), _CHUNK):
