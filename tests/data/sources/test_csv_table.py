@@ -59,7 +59,28 @@ def test_a_picture_that_is_not_there_keeps_its_row_and_no_path_leads_out_of_the_
 
 def test_pictures_that_the_table_leaves_out_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     list_table(table(tmp_path, "file,label\na.jpg,cat\n"))
-    assert "labels.csv: 1 pictures beside it are not in it" in capsys.readouterr().err
+    assert "labels.csv: pictures beside it that it does not name are left out: 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("folders", "file"), [("train test", "train.csv"), ("test_images/x train_images/x", "Train_labels.csv")]
+)
+def test_of_two_pictures_of_one_name_that_below_the_folder_called_like_the_table_is_meant(
+    tmp_path: Path, folders: str, file: str
+) -> None:
+    names = [f"{folder}/{number}.jpg" for folder in folders.split() for number in (1, 2)]
+    found = list_table(table(tmp_path, "id,label\n1,cat\n2,dog\n", *names, file=file))
+    assert found.names == tuple(name for name in names if name.startswith("train"))
+
+
+def test_of_a_count_of_the_rows_and_a_path_the_path_names_the_pictures(tmp_path: Path) -> None:
+    path = table(tmp_path, "index,path,label\n0,x/1.jpg,cat\n1,x/0.jpg,dog\n", "x/0.jpg", "x/1.jpg")
+    assert list_table(path).names == ("x/1.jpg", "x/0.jpg")
+
+
+def test_whole_numbers_lose_the_fraction_that_pandas_gives_them(tmp_path: Path) -> None:
+    assert list_table(table(tmp_path, "file,label\na.jpg,6.0\nb.jpg,10\n")).labels == ("6", "10")
+    assert list_table(table(tmp_path, "file,label\na.jpg,6.0\nb.jpg,6.5\n")).labels == ("6.0", "6.5")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bloodcells.data.sources.folder import list_folder
+from bloodcells.data.sources import list_pictures
+from bloodcells.data.sources.folder import list_folder, unpacked
 from bloodcells.errors import KitError
 
 
@@ -23,8 +24,18 @@ def test_a_folder_for_each_class(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_only_the_folder_of_classes_stands_for_it(tmp_path: Path) -> None:
-    found = list_folder(pictures(tmp_path, "PBC_dataset/rose/1.jpg", "PBC_dataset/tulip/1.jpg").parent / tmp_path.name)
-    assert found.labels == ("rose", "tulip")
+    pictures(tmp_path, "a/PBC_dataset/rose/1.jpg", "a/PBC_dataset/tulip/1.jpg", "__MACOSX/1.jpg")
+    assert list_folder(unpacked(tmp_path)).labels == ("rose", "tulip")
+
+
+def test_so_does_one_that_holds_only_the_folder_of_a_table(tmp_path: Path) -> None:
+    pictures(tmp_path, "flowers-master/images/1.jpg", "flowers-master/images/2.jpg")
+    (tmp_path / "flowers-master" / "train.csv").write_text("id,label\n1,rose\n2,tulip\n")
+    assert list_pictures(tmp_path).labels == ("rose", "tulip")
+
+
+def test_a_folder_of_one_class_is_that_class_and_stands_for_nothing(tmp_path: Path) -> None:
+    assert unpacked(pictures(tmp_path, "rose/1.jpg")) == tmp_path
 
 
 def test_pictures_of_one_class_are_labelled(tmp_path: Path) -> None:

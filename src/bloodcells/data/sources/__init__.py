@@ -10,7 +10,7 @@ from bloodcells.data.cells import CellSet, load_images, read_npz, validated_cell
 from bloodcells.data.classes import labels_of
 from bloodcells.data.sources import archive, csv_table
 from bloodcells.data.sources.bloodmnist import fetch_bloodmnist, load_bloodmnist
-from bloodcells.data.sources.folder import list_folder
+from bloodcells.data.sources.folder import list_folder, unpacked
 from bloodcells.data.sources.pictures import Fit, Listing, read_pictures
 from bloodcells.data.sources.synthetic import DEFAULT_CELLS, draw_smear
 from bloodcells.errors import KitError
@@ -112,11 +112,14 @@ def open_images(name: str, image_size: int, reading: Reading = AS_USUAL) -> tupl
 def list_pictures(path: Path, columns: tuple[str, str] | None = None, labelled: bool = True) -> Listing:
     """The picture files of a folder or of a table.
 
+    A folder that holds one folder and nothing else stands for that one.
+
     Raises:
         KitError: it holds none, or more than one table that names them.
     """
     if path.is_file():
         return csv_table.list_table(path, columns, labelled)
+    path = unpacked(path)
     tables = csv_table.tables_in(path)
     if len(tables) > 1:
         raise KitError(

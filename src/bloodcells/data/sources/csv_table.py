@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from bloodcells.data.sources.pictures import SUFFIXES as PICTURES
 from bloodcells.data.sources.pictures import Listing, pictures_below
 from bloodcells.errors import KitError, first_line, say
 
@@ -14,7 +16,7 @@ _LABELS = ("label", "labels", "class", "classname", "target", "category", "speci
 _LOOKED_AT = 200  # rows from which a column is recognised
 
 Files = Mapping[str, Path | None]
-"""Picture files by path below the folder, by name and by stem; None where two have it."""
+"""Picture files by path below the folder, by name and by stem; None where two have it and neither is meant."""
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -22,8 +24,7 @@ def tables_in(folder: Path) -> list[Path]:
     tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not tables:
         return []
-    files = _by_name(folder)
-    return [path for path in tables if _file_column(read_rows(path), files) is not None]
+    return [path for path in tables if _file_column(read_rows(path), _by_name(path)) is not None]
 
 
 def list_table(path: Path, columns: tuple[str, str] | None = None, labelled: bool = True) -> Listing:
@@ -37,7 +38,7 @@ def list_table(path: Path, columns: tuple[str, str] | None = None, labelled: boo
     Raises:
         KitError: the table cannot be read, is empty, or its columns cannot be recognised.
     """
-    rows, files = read_rows(path), _by_name(path.parent)
+    rows, files = read_rows(path), _by_name(path)
     header = rows[0]
     if any(_file(cell, files) for cell in header):  # a table without a header
         header = [str(place) for place in range(len(header))]
@@ -53,13 +54,19 @@ def list_table(path: Path, columns: tuple[str, str] | None = None, labelled: boo
     found = [_file(name, files) for name in names]
     left = len({path for path in files.values() if path}) - len({one for one in found if one})
     if left > 0:
-        say(f"{path.name}: {left} pictures beside it are not in it and are left out", file=sys.stderr)
+        say(f"{path.name}: pictures beside it that it does not name are left out: {left:,}", file=sys.stderr)
     return Listing(
         path,
         tuple(one or path.parent / PurePosixPath(name).name for one, name in zip(found, names, strict=True)),
         tuple(one.relative_to(path.parent).as_posix() if one else name for one, name in zip(found, names, strict=True)),
-        tuple(labels) if labels else None,
+        tuple(_without_fraction(labels)) if labels else None,
     )
+
+
+def _without_fraction(labels: Sequence[str]) -> Sequence[str]:
+    """``6.0`` as ``6``, which pandas writes where a label was missing, if all labels are whole numbers."""
+    whole = [re.fullmatch(r"(\d+)(\.0*)?", label) for label in labels]
+    return [one[1] for one in whole if one] if all(whole) else labels
 
 
 def read_rows(path: Path) -> list[list[str]]:
@@ -86,12 +93,23 @@ def read_rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def _by_name(folder: Path) -> dict[str, Path | None]:
-    files: dict[str, Path | None] = {}
+def _by_name(table: Path) -> Files:
+    """The pictures beside a table; of two of one name, that below a folder which shares a word with the table's."""
+    folder, words = table.parent, _words(table.stem)
+    named: dict[str, list[Path]] = {}
     for path in pictures_below(folder):
         for name in {path.relative_to(folder).as_posix(), path.name, path.stem}:
-            files[name] = None if name in files else path
-    return files
+            named.setdefault(name, []).append(path)
+    own = {
+        name: [path for path in paths if words & _words(path.parent.relative_to(folder).as_posix())]
+        for name, paths in named.items()
+        if len(paths) > 1
+    }
+    return {name: chosen[0] if len(chosen := own.get(name, paths)) == 1 else None for name, paths in named.items()}
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", name.casefold()))
 
 
 def _file(cell: str, files: Files) -> Path | None:
@@ -101,10 +119,15 @@ def _file(cell: str, files: Files) -> Path | None:
 
 
 def _file_column(rows: Sequence[Sequence[str]], files: Files) -> int | None:
-    """The column of which most cells name a picture; None where no column has one for half of its rows."""
+    """The column of which most cells name a picture; None where no column has one for half of its rows.
+
+    A number may be the stem of a file and yet count the rows: of two columns the one with suffixes is meant.
+    """
     looked_at = rows[1 : 1 + _LOOKED_AT]
-    hits = [sum(_file(row[place], files) is not None for row in looked_at) for place in range(len(rows[0]))]
-    best = max(range(len(hits)), key=hits.__getitem__)
+    columns = [[row[place] for row in looked_at] for place in range(len(rows[0]))]
+    hits = [sum(_file(cell, files) is not None for cell in column) for column in columns]
+    whole = [sum(cell.lower().endswith(PICTURES) for cell in column) for column in columns]
+    best = max(range(len(hits)), key=lambda place: (hits[place], whole[place]))
     return best if hits[best] * 2 >= len(looked_at) else None
 
 

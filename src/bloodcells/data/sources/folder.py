@@ -3,23 +3,32 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from bloodcells.data.sources.csv_table import SUFFIXES as TABLES
 from bloodcells.data.sources.pictures import SUFFIXES, Listing, pictures_below
 from bloodcells.errors import KitError
 
 _PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "holdout"}
 
 
+def unpacked(folder: Path) -> Path:
+    """``folder``, or the folder below it for which it stands, as an archive leaves it: the only thing in it."""
+    inside = _seen(folder)
+    only = inside[0] if len(inside) == 1 and inside[0].is_dir() else None
+    if only and any(path.is_dir() or path.suffix.lower() in TABLES for path in _seen(only)):
+        return unpacked(only)
+    return folder
+
+
+def _seen(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+
+
 def list_folder(folder: Path) -> Listing:
     """The pictures below ``folder``; their labels are the names of the folders in it, if all lie in such.
-
-    A folder that holds one folder and no picture stands for that one.
 
     Raises:
         KitError: there is no picture, or the folders are the parts of a split.
     """
-    inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
-    if len(inside) == 1 and inside[0].is_dir() and any(path.is_dir() for path in inside[0].iterdir()):
-        return list_folder(inside[0])
     files = pictures_below(folder)
     if not files:
         raise KitError(
