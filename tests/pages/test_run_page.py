@@ -150,12 +150,18 @@ def test_page_of_a_run_that_was_evaluated_at_another_level_shows_both(run_folder
 
 
 def test_page_and_figures_are_drawn_from_the_record_alone(page: Path, tmp_path: Path) -> None:
-    for name in ("record.json", "errors.html"):
+    for name in ("record.json", "errors.html", "errors.jpg"):
         shutil.copy(page / name, tmp_path)
     redraw_run(tmp_path)
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (page / path.name).read_bytes(), path.name
-    assert {path.name for path in page.iterdir()} - {path.name for path in tmp_path.iterdir()} == {"errors.jpg"}
+    assert {path.name for path in page.iterdir()} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_page_whose_pictures_of_errors_are_gone_shows_none(page: Path, tmp_path: Path) -> None:
+    shutil.copy(page / "record.json", tmp_path)
+    assert "errors.jpg" in (page / "index.md").read_text()
+    assert "errors" not in redraw_run(tmp_path).read_text().split("## Data")[0].replace("calibration error", "")
 
 
 def test_class_without_cells_is_drawn(run_folder: Path) -> None:

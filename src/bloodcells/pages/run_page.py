@@ -1,6 +1,7 @@
 """The page of one run: figures, tables and the record they are made from."""
 
 import textwrap
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -69,13 +70,14 @@ def redraw_run(page: Path) -> Path:
     record = read_record(page)
     for name, figure in _figures(record).items():
         plots.save_figure(figure, page / name)
-    write_text(page / "index.md", run_page(record, (page / _ERRORS_PAGE).exists()))
+    shown = [name for name in (_ERRORS, _ERRORS_PAGE) if (page / name).exists()]
+    write_text(page / "index.md", run_page(record, shown))
     return page / "index.md"
 
 
-def run_page(record: RunRecord, with_errors: bool = False) -> str:
-    """The page of a record, in Markdown; ``with_errors``, where the page of all errors lies beside it."""
-    return "\n".join((_head(record), _results(record, with_errors), _data(record), _cost(record)))
+def run_page(record: RunRecord, shown: Collection[str] = (_ERRORS,)) -> str:
+    """The page of a record, in Markdown; ``shown`` are the files beside it that show errors."""
+    return "\n".join((_head(record), _results(record, shown), _data(record), _cost(record)))
 
 
 def _figures(record: RunRecord) -> dict[str, plots.Figure]:
@@ -117,7 +119,7 @@ def _made_by(record: RunRecord) -> str:
     return "\n".join(("```", *record.config.commands, "```"))
 
 
-def _results(record: RunRecord, with_errors: bool) -> str:
+def _results(record: RunRecord, shown: Collection[str]) -> str:
     parts = record.summary.parts
     return f"""## Results
 
@@ -151,7 +153,7 @@ each set.*
 than ten images are hollow. Above the line it is right more often than it says: label smoothing keeps it modest.*
 
 {_temperature(record)}
-{_errors(record, with_errors)}
+{_errors(record, shown)}
 ![Accuracy under each corruption](corruptions.png)
 
 {corruptions_table(record.holdout["composite"].by_corruption or {})}
@@ -174,15 +176,15 @@ which the true classes of the validation cells, clean and corrupted, are likelie
 """
 
 
-def _errors(record: RunRecord, with_errors: bool) -> str:
-    if not any(record.errors.values()):
+def _errors(record: RunRecord, shown: Collection[str]) -> str:
+    if not any(record.errors.values()) or _ERRORS not in shown:
         return ""
     every = f"\n[Every wrong picture]({_ERRORS_PAGE}), with filters: download the page to look at it.\n"
     return f"""![The most confident errors]({_ERRORS})
 
-*Images over what spoke for the wrong class (Grad-CAM on a coarse grid, mean over the dihedral views, brighter is
-more); true class, then the class they are taken for with its probability.*
-{every if with_errors else ""}"""
+*Above each picture: its true class, the class it is taken for with its probability, and what corrupted it. Beside it:
+what spoke for the wrong class (Grad-CAM on a coarse grid, mean over the dihedral views; brighter is more).*
+{every if _ERRORS_PAGE in shown else ""}"""
 
 
 def _data(record: RunRecord) -> str:
