@@ -9,6 +9,7 @@ from bloodcells.corruption.composite import CORRUPTIONS, corrupt
 from bloodcells.data.cells import CellSet
 from bloodcells.data.sources.synthetic import FEWEST_CELLS, Smear, draw_smear
 from bloodcells.pages.galleries import (
+    answers,
     augmented_views,
     cells_by_class,
     clean_beside_composite,
@@ -109,6 +110,23 @@ def test_clean_file_gives_a_sheet_that_says_so(cells: CellSet) -> None:
     table = SimpleNamespace(reason=np.full(len(cells), ""))
     (axes,) = dropped_images(cells, table, "dropped").axes
     assert names(axes) == ["nothing"]
+
+
+def test_below_a_cell_of_each_class_stands_what_is_answered(cells: CellSet) -> None:
+    sure = np.tile(np.eye(8)[3] * 0.93 + 0.001, (8, 1))
+    figure = answers({"clean": cells, "composite": corrupt(cells, 1)}, lambda images: sure[: len(images)], "Answers")
+    assert [axes.get_title() for axes in figure.axes] == list(BLOOD.classes)
+    words = [[tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes]
+    assert words[3] == ["right\n0.93"] * 2 and words[0] == ["immature\ngranulocyte?\n0.93"] * 2
+    assert all(tick.get_fontsize() >= LEGIBLE for axes in figure.axes for tick in axes.get_xticklabels())
+    clean, corrupted = figure.axes[2].images[0].get_array()[:, :96], figure.axes[2].images[0].get_array()[:, 100:]
+    place = int(np.flatnonzero((cells.images == clean).all(axis=(1, 2, 3)))[0])
+    assert cells.labels[place] == 2 and np.array_equal(corrupted, corrupt(cells, 1).images[place])
+
+
+def test_of_many_classes_some_are_answered(cells: CellSet) -> None:
+    figure = answers({"clean": cells}, lambda images: np.eye(8)[: len(images)], "Answers", most=5)
+    assert [axes.get_title() for axes in figure.axes] == [*BLOOD.classes[:5], "", "", ""]
 
 
 def test_each_corruption_is_shown_at_both_ends_and_named(cells):

@@ -1,7 +1,7 @@
 """Contact sheets: what cells look like, what the cleaning found, what augmentation and corruption do to them."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ _INCHES = 0.72  # side of an image on the page
 _SHEET = 8.2  # width of a sheet of errors, inches
 _ERROR, _HEADING, _SCALE = 1.95, 0.4, 0.5  # heights of a row of errors, of what stands above them, of the scale, inches
 _IN_A_ROW, _TILES = 2, 3  # errors, and pictures of each
+_ANSWERS_IN_A_ROW = 4
 _CAPTION = 10  # points
 _MAP = "inferno"
 
@@ -107,6 +108,48 @@ def one_of_each_class(cells: CellSet, seed: int = 0) -> np.ndarray:
     """A random cell of every class that occurs, in the order of the classes: (N, S, S, 3) uint8."""
     chosen = [_sample(cells.labels == label, 1, seed) for label in range(len(cells.competition.classes))]
     return cells.images[np.concatenate(chosen)]
+
+
+def answers(
+    sets: Mapping[str, CellSet], predict: Callable[[np.ndarray], np.ndarray], title: str, most: int = 16, seed: int = 0
+) -> Figure:
+    """A random cell of every class in every set, and below it what is answered: right, or the class it is taken for.
+
+    Args:
+        sets: the same cells in other states, such as clean and corrupted.
+        predict: gives (N, C) probabilities of (N, S, S, 3) uint8 images.
+        title: the title of the sheet.
+        most: classes that are shown.
+        seed: the seed of the choice.
+    """
+    first = next(iter(sets.values()))
+    classes, side = first.competition.classes, first.competition.image_size
+    chosen = np.concatenate([_sample(first.labels == label, 1, seed) for label in range(min(most, len(classes)))])
+    images = [cells.images[chosen] for cells in sets.values()]
+    said = [predict(own) for own in images]
+    rows = math.ceil(len(chosen) / _ANSWERS_IN_A_ROW)
+    figure = titled_figure(2.5 * _ANSWERS_IN_A_ROW, 1.9 * rows + 0.4, title)
+    panels = figure.subplots(rows, _ANSWERS_IN_A_ROW, squeeze=False).ravel()
+    for axes in panels[len(chosen) :]:
+        axes.axis("off")
+    for place, (axes, label) in enumerate(zip(panels, first.labels[chosen], strict=False)):
+        axes.imshow(side_by_side([own[place] for own in images]))
+        axes.set_title(classes[label], fontsize=_CAPTION, fontweight="bold", pad=3)
+        axes.set_xticks(
+            [number * (side + _GAP) + side / 2 for number in range(len(images))],
+            [_answer_in_words(own[place], label, classes) for own in said],
+            fontsize=_CAPTION,
+        )
+        axes.tick_params(length=0, pad=2)
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    return figure
+
+
+def _answer_in_words(probabilities: np.ndarray, label: int, classes: Sequence[str]) -> str:
+    best = int(probabilities.argmax())
+    said = "right" if best == label else f"{classes[best]}?".replace(" ", "\n", 1)
+    return f"{said}\n{_share(probabilities[best])}"
 
 
 def dropped_images(cells: CellSet, table: CleaningTable, title: str, columns: int = 10) -> Figure:
