@@ -119,9 +119,12 @@ def test_the_zip_is_a_link_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch
     import IPython.display
 
     shown = []
-    monkeypatch.setattr(IPython.display, "display", shown.append)
-    platforms.offer(put(home / "submission.zip"))
-    assert [str(link.path) for link in shown] == [str(home / "submission.zip")]
+    monkeypatch.setattr(IPython.display, "display", lambda bundle, raw: shown.append(bundle))
+    platforms.offer(Path("../runs/my & first/submission.zip"))
+    (bundle,) = shown
+    assert bundle["text/plain"] == "../runs/my & first/submission.zip"
+    assert 'href="../runs/my%20%26%20first/submission.zip"' in bundle["text/html"]
+    assert ">../runs/my &amp; first/submission.zip</a>" in bundle["text/html"]
 
 
 @pytest.mark.parametrize("name", ["CELLS", "MINUTES"])

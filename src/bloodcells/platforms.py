@@ -2,8 +2,10 @@
 
 import shutil
 from dataclasses import dataclass
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from bloodcells.errors import say
 from bloodcells.run import Config, Run
@@ -61,15 +63,19 @@ def bring_earlier_run(run: Path) -> None:
 
 
 def offer(path: Path) -> None:
-    """Let the user download ``path``: by the browser on Colab, as a link elsewhere."""
+    """Let the user download ``path``: by the browser on Colab, as a link elsewhere.
+
+    IPython's ``FileLink`` puts the user's folders beside it, into the notebook that is handed on.
+    """
     if _on_colab():
         from google.colab import files
 
         files.download(str(path))
         return
-    from IPython.display import FileLink, display
+    from IPython.display import display
 
-    display(FileLink(str(path)))
+    link = f'<a href="{quote(path.as_posix())}" target="_blank">{escape(path.as_posix())}</a>'
+    display({"text/html": link, "text/plain": path.as_posix()}, raw=True)
 
 
 def _on_colab() -> bool:
