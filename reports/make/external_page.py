@@ -88,6 +88,11 @@ def _augmentations(folder: Path) -> str:
     here = {arm: in_words(own.accuracy) for arm, own in summary.elsewhere.items()}
     home = {arm.arm: in_words(arm.accuracy["composite"]) for arm in summary.arms}
     seeds = [str(seed) for seed in sorted({seed for arm in summary.arms for seed in arm.seeds})]
+    few = (
+        " Arms without a spread were trained with the first seed alone."
+        if len({arm.seeds for arm in summary.arms}) > 1
+        else ""
+    )
     return f"""## Which augmentations carry over
 
 ```
@@ -98,7 +103,8 @@ bloodcells ablate --data data/training_set.npz --init FILE.h5 --external data/bc
 {elsewhere_table(summary)}
 *Short trainings as in [the ablation](../ablation/index.md), from one start: {summary.budget["cells"]:,} cells,
 {summary.steps} steps. Single views; at home n = {summary.images["composite"]:,} validation cells. In parentheses: 95 %
-interval of the paired difference on the crops. The order is that of home. Nothing was trained or chosen on the crops.*
+interval of the paired difference on the crops. The order is that of home.{few} Nothing was trained or chosen on the
+crops.*
 
 What survives the composite corruption at home survives the other laboratory too: the same policies lead in both, and
 Gaussian noise, CutMix and MixUp are level with flips in both. `full` and `chain` reach {home["full"]} and
