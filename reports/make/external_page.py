@@ -87,7 +87,7 @@ def _augmentations(folder: Path) -> str:
     arms = [arm.arm for arm in summary.arms]
     here = {arm: in_words(own.accuracy) for arm, own in summary.elsewhere.items()}
     home = {arm.arm: in_words(arm.accuracy["composite"]) for arm in summary.arms}
-    seeds = [str(seed) for seed in sorted({seed for arm in summary.arms for seed in arm.seeds})]
+    seeds = " ".join(str(seed) for seed in sorted({seed for arm in summary.arms for seed in arm.seeds}))
     few = (
         " Arms without a spread were trained with the first seed alone."
         if len({arm.seeds for arm in summary.arms}) > 1
@@ -96,7 +96,7 @@ def _augmentations(folder: Path) -> str:
     return f"""## Which augmentations carry over
 
 ```
-bloodcells ablate --data data/training_set.npz --init FILE.h5 --external data/bccd --seeds {" ".join(seeds)} \\
+bloodcells ablate --data data/training_set.npz --init FILE.h5 --external data/bccd --seeds {seeds} \\
     --arms {" ".join(sorted(arms))} --out runs/transfer
 ```
 

@@ -235,8 +235,8 @@ def _held_up(page: str, run: RunRecord) -> str:
         text += f"""
 ![The most confident errors]({page}/errors.jpg)
 
-*What the network was most sure of and wrong about, over where it looked (Grad-CAM): the true class, then the class that
-it said.*
+*What the network was most sure of and wrong about, beside where it looked (Grad-CAM). Above each picture: its true
+class, then the class that it said.*
 """
     return text
 

@@ -38,7 +38,7 @@ def cells_by_class(cells: CellSet, title: str, columns: int = 10, seed: int = 0)
 
 def clean_beside_composite(cells: CellSet, title: str, columns: int = 5, seed: int = 0) -> Figure:
     """For each class a row of random cells, and beside it the same cells under the composite corruption."""
-    chosen = [_sample(cells.labels == label, columns, seed) for label in range(len(cells.competition.classes))]
+    chosen = _of_each_class(cells, columns, seed)
     picked = cells.take(np.concatenate(chosen))
     ends = np.cumsum([len(row) for row in chosen])[:-1]
     figure, panels = _sheet([columns, columns], len(chosen), title)
@@ -106,8 +106,7 @@ def side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:
 
 def one_of_each_class(cells: CellSet, seed: int = 0) -> np.ndarray:
     """A random cell of every class that occurs, in the order of the classes: (N, S, S, 3) uint8."""
-    chosen = [_sample(cells.labels == label, 1, seed) for label in range(len(cells.competition.classes))]
-    return cells.images[np.concatenate(chosen)]
+    return cells.images[np.concatenate(_of_each_class(cells, 1, seed))]
 
 
 def answers(
@@ -124,7 +123,7 @@ def answers(
     """
     first = next(iter(sets.values()))
     classes, side = first.competition.classes, first.competition.image_size
-    chosen = np.concatenate([_sample(first.labels == label, 1, seed) for label in range(min(most, len(classes)))])
+    chosen = np.concatenate(_of_each_class(first, 1, seed)[:most])
     images = [cells.images[chosen] for cells in sets.values()]
     said = [predict(own) for own in images]
     rows = math.ceil(len(chosen) / _ANSWERS_IN_A_ROW)
@@ -136,7 +135,7 @@ def answers(
         axes.imshow(side_by_side([own[place] for own in images]))
         axes.set_title(classes[label], fontsize=_CAPTION, fontweight="bold", pad=3)
         axes.set_xticks(
-            [number * (side + _GAP) + side / 2 for number in range(len(images))],
+            _middles(len(images), side),
             [_answer_in_words(own[place], label, classes) for own in said],
             fontsize=_CAPTION,
         )
@@ -281,6 +280,16 @@ def _sample(among: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(indices)[:count]
 
 
+def _of_each_class(cells: CellSet, count: int, seed: int) -> list[np.ndarray]:
+    """At most ``count`` indices of cells of every class, drawn without repetition."""
+    return [_sample(cells.labels == label, count, seed) for label in range(len(cells.competition.classes))]
+
+
+def _middles(count: int, side: int) -> list[float]:
+    """Where the middles of so many pictures lie that stand in one row or column, pixels."""
+    return [place * (side + _GAP) + side / 2 for place in range(count)]
+
+
 def _named_rows(
     rows: Mapping[str, np.ndarray], columns: int, title: str, colours: Sequence[str] | None = None
 ) -> Figure:
@@ -313,6 +322,6 @@ def _draw(axes: Axes, rows: Sequence[np.ndarray], columns: int) -> None:
 
 def _name_rows(axes: Axes, names: Sequence[str], colours: Sequence[str], side: int) -> None:
     """The names of the rows, ``side`` pixels high, each behind a mark of its colour: some are too light for letters."""
-    axes.set_yticks([row * (side + _GAP) + side / 2 for row in range(len(names))], names, fontsize=9)
+    axes.set_yticks(_middles(len(names), side), names, fontsize=9)
     for tick, colour in zip(axes.yaxis.get_major_ticks(), colours, strict=True):
         tick.tick1line.set(markeredgecolor=colour, markersize=5, markeredgewidth=12)

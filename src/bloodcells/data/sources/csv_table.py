@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from bloodcells.data.sources.pictures import SUFFIXES as PICTURES
@@ -24,7 +24,8 @@ def tables_in(folder: Path) -> list[Path]:
     tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not tables:
         return []
-    return [path for path in tables if _file_column(read_rows(path), _by_name(path)) is not None]
+    pictures = pictures_below(folder)
+    return [path for path in tables if _file_column(read_rows(path), _by_name(path, pictures)) is not None]
 
 
 def list_table(path: Path, columns: tuple[str, str] | None = None, labelled: bool = True) -> Listing:
@@ -38,7 +39,7 @@ def list_table(path: Path, columns: tuple[str, str] | None = None, labelled: boo
     Raises:
         KitError: the table cannot be read, is empty, or its columns cannot be recognised.
     """
-    rows, files = read_rows(path), _by_name(path)
+    rows, files = read_rows(path), _by_name(path, pictures_below(path.parent))
     header = rows[0]
     if any(_file(cell, files) for cell in header):  # a table without a header
         header = [str(place) for place in range(len(header))]
@@ -93,11 +94,11 @@ def read_rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def _by_name(table: Path) -> Files:
-    """The pictures beside a table; of two of one name, that below a folder which shares a word with the table's."""
+def _by_name(table: Path, pictures: Iterable[Path]) -> Files:
+    """The pictures below the folder of a table; of two of one name, that in a folder which shares a word with it."""
     folder, words = table.parent, _words(table.stem)
     named: dict[str, list[Path]] = {}
-    for path in pictures_below(folder):
+    for path in pictures:
         for name in {path.relative_to(folder).as_posix(), path.name, path.stem}:
             named.setdefault(name, []).append(path)
     own = {
