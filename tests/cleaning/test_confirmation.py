@@ -102,6 +102,11 @@ def test_a_copy_half_as_bright_is_a_copy(sound):
     assert (Comparison(registered(both), tints(both)).similarities(*pairs) > 0.99).all()
 
 
+def test_pictures_of_the_smallest_size_have_a_tint():
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+    assert np.isfinite(tints(images)).all()
+
+
 def test_a_grey_copy_is_a_copy(sound):
     """Its tint was taken from it; another cell stays another in grey."""
     coloured = sound.images[:20]

@@ -57,7 +57,8 @@ def _dark_tint(images: np.ndarray) -> np.ndarray:
     """The last two columns of `tints`, from means of 4 x 4 pixels without those at the border, which a shift fills."""
     n, blocks = len(images), images.shape[1] // 4
     tiles = images[:, : 4 * blocks, : 4 * blocks].reshape(n, blocks, 4, blocks, 4, 3)
-    means = tiles.mean(axis=(2, 4), dtype=np.float32)[:, 1:-1, 1:-1]
+    inner = slice(1, -1) if blocks > 2 else slice(None)
+    means = tiles.mean(axis=(2, 4), dtype=np.float32)[:, inner, inner]
     grey = means.mean(axis=3, keepdims=True)
     weight = np.maximum(np.median(grey, axis=(1, 2), keepdims=True) - grey - _DARKER, 0) + 1e-3
     excess = means[..., (0, 2)] - means[..., 1:2]
